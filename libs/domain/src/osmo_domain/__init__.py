@@ -1,0 +1,1 @@
+"""Pure core: ids, quantities, the spec, plans and the aggregates."""

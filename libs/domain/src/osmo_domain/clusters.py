@@ -1,0 +1,61 @@
+"""What is known of every cluster: the fold of the CLUSTERS stream that concerns nodes and agents (pods concern their workflows)."""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+
+from osmo_domain.cluster import BackendRegistered, ClusterFact, Heartbeat, InventorySeen, NodeFact, NodeSeen, Taint
+from osmo_domain.pool import Platform
+
+ONLINE_WITHIN = timedelta(minutes=2)
+
+
+class Cluster(Struct):
+    nodes: dict[str, NodeFact] = field(default_factory=dict)
+    cluster_uid: str = ""
+    version: str = ""
+    runtime: str = ""
+    last_heartbeat: datetime | None = None
+
+    def online(self, now: datetime) -> bool:
+        return self.last_heartbeat is not None and now - self.last_heartbeat <= ONLINE_WITHIN
+
+
+class Clusters(Struct):
+    """Backend name to cluster. Changed in place by `see`; owned by one service."""
+
+    by_backend: dict[str, Cluster] = field(default_factory=dict)
+
+    def see(self, backend: str, fact: ClusterFact) -> bool:
+        """Fold one fact; True when nodes changed."""
+        cluster = self.by_backend.setdefault(backend, Cluster())
+        match fact:
+            case NodeSeen(node=node) if node.gone:
+                return cluster.nodes.pop(node.name, None) is not None
+            case NodeSeen(node=node):
+                changed = cluster.nodes.get(node.name) != node
+                cluster.nodes[node.name] = node
+                return changed
+            case BackendRegistered():
+                cluster.cluster_uid, cluster.version, cluster.runtime = fact.cluster_uid, fact.version, fact.runtime
+                cluster.last_heartbeat = _later(cluster.last_heartbeat, fact.at)
+            case Heartbeat(at=at) | InventorySeen(at=at):
+                cluster.last_heartbeat = _later(cluster.last_heartbeat, at)
+            case _:
+                pass
+        return False
+
+
+def _later(known: datetime | None, seen: datetime) -> datetime:
+    return seen if known is None or seen > known else known
+
+
+def node_in_platform(node: NodeFact, platform: Platform) -> bool:
+    """The node carries every label of the platform, and has no taint that keeps work away (no tolerations yet)."""
+    return all(node.labels.get(key) == value for key, value in platform.labels.items()) and not any(
+        _keeps_away(taint) for taint in node.taints
+    )
+
+
+def _keeps_away(taint: Taint) -> bool:
+    return taint.effect != "PreferNoSchedule"

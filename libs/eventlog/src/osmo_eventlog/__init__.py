@@ -1,0 +1,1 @@
+"""The log: append, load, follow, consume, leases, blobs; NATS adapter and memory twin."""

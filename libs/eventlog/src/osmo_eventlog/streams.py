@@ -1,0 +1,57 @@
+"""Every stream and durable consumer of the installation. Applied once at start (`apply_streams`); services only bind.
+
+Fact streams never drop old messages silently: they refuse new ones at their limit (discard new) and have no age limit while their facts
+are the only copy. What is kept for days (REPORTS, CLUSTERS) has been folded into commits by then.
+"""
+
+from dataclasses import dataclass, field
+
+from osmo_eventlog import subjects as s
+
+DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """`max_age_s` 0 = for ever; `max_msgs_per_subject` 0 = no limit; `work_queue` = a message is gone when it is acknowledged."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age_s: float = 0
+    max_msgs_per_subject: int = 0
+    discard_old: bool = False
+    work_queue: bool = False
+    deny_delete: bool = True
+    duplicate_window_s: float = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """A durable pull consumer. `ack_wait_s` is per message from delivery."""
+
+    stream: str
+    durable: str
+    subjects: tuple[str, ...]
+    ack_wait_s: float = 30
+    max_ack_pending: int = 4096
+    max_deliver: int = -1
+    backoff_s: tuple[float, ...] = field(default=())
+
+
+STREAMS: tuple[StreamSpec, ...] = (
+    StreamSpec(s.WORKFLOWS, ("osmo.workflow.*.*",)),
+    StreamSpec(s.REPORTS, ("osmo.report.*.*.*",), max_age_s=7 * DAY_S),
+    StreamSpec(s.CLUSTERS, ("osmo.cluster.*.*.*",), max_age_s=7 * DAY_S),
+    StreamSpec(s.COMMANDS, ("osmo.command.*",), work_queue=True, deny_delete=False),
+    StreamSpec(s.LOGS, ("osmo.log.*.*.*",)),
+    StreamSpec(s.CONFIG, ("osmo.config.*.*",)),
+    StreamSpec(s.NAMES, ("osmo.name.*",), max_msgs_per_subject=1, discard_old=True, deny_delete=False),
+)
+
+BLOB_BUCKET = "BLOBS"
+LEASE_BUCKET = "LEASES"
+
+
+def command_consumer(backend: str) -> ConsumerSpec:
+    """The agent's durable: one per backend, in order, redelivered until acknowledged."""
+    return ConsumerSpec(s.COMMANDS, f"agent-{backend}", (s.command(backend),), ack_wait_s=30)

@@ -1,0 +1,1 @@
+"""Process skeleton: settings, logging, lifecycle, health, metrics."""

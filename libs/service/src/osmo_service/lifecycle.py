@@ -1,0 +1,94 @@
+"""The life of a process, the same for all services (style 3.8): open, catch up, ready, run root loops, stop in reverse.
+
+A service's `app.py` offers `async def open_app(...)` as an async context manager that yields an `App`: the named root loops, and nothing that
+runs yet. `run_app` runs them until a stop is asked for or one of them ends. A root loop that returns is a fault, as in kopf.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+log = logging.getLogger("osmo.lifecycle")
+
+RootLoop = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class App:
+    """The loops of one service. `ready` is set by the service itself, once it has caught up."""
+
+    name: str
+    loops: Mapping[str, RootLoop]
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class RootLoopEnded(RuntimeError):
+    """A root loop returned, which it never should."""
+
+
+async def run_app(app: App, stop: asyncio.Event, *, on_ready: Callable[[], None] | None = None) -> None:
+    """Run every root loop until `stop` is set; a loop that fails or returns ends all and is raised."""
+
+    async def guard(name: str, loop: RootLoop) -> None:
+        await loop()
+        raise RootLoopEnded(f"{app.name}: root loop {name} returned")
+
+    async def announce() -> None:
+        await app.ready.wait()
+        if on_ready is not None:
+            on_ready()
+
+    tasks = [asyncio.create_task(guard(name, loop), name=f"{app.name}.{name}") for name, loop in app.loops.items()]
+    announcing = asyncio.create_task(announce(), name=f"{app.name}.announce")
+    stopping = asyncio.create_task(stop.wait(), name=f"{app.name}.stop")
+    try:
+        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        failed = [task for task in done if task is not stopping]
+        for task in failed:
+            task.result()
+    finally:
+        everyone = [*tasks, announcing, stopping]
+        for task in everyone:
+            task.cancel()
+        await asyncio.gather(*everyone, return_exceptions=True)
+
+
+async def serve_until_signal(
+    opened: AbstractAsyncContextManager[App], *, ready_fd: int | None = None, hard_exit_s: float = 20
+) -> None:
+    """The whole life of one process: open the app, run it, stop on SIGTERM or SIGINT; a shutdown that hangs is cut after `hard_exit_s`.
+
+    When the app is ready, one line `ready` is written to `ready_fd` (how `osmo up` knows).
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def ask_to_stop() -> None:
+        stop.set()
+        loop.call_later(hard_exit_s, os._exit, 70)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask_to_stop)
+
+    def tell_ready() -> None:
+        if ready_fd is not None:
+            with contextlib.suppress(OSError):
+                os.write(ready_fd, b"ready\n")
+                os.close(ready_fd)
+
+    async with opened as app:
+        log.info("starting", extra={"service": app.name})
+        await run_app(app, stop, on_ready=tell_ready)
+
+
+def run(opened: AbstractAsyncContextManager[App], *, ready_fd: int | None = None) -> None:
+    """Run a service in this process under uvloop until it is told to stop."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_until_signal(opened, ready_fd=ready_fd))

@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, migrations, checkpointed projections, named SQL; and the memory twin."""

@@ -1,0 +1,1 @@
+"""One per cluster: carries out pod commands, reports what it sees."""

@@ -1,0 +1,1 @@
+"""Where task data lives and who may touch it."""

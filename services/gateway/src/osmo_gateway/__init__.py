@@ -1,0 +1,1 @@
+"""HTTP edge: REST, read model, log streams."""

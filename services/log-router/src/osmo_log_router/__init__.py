@@ -1,0 +1,1 @@
+"""The task's line home: logs and reports."""

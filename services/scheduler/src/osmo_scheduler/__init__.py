@@ -1,0 +1,1 @@
+"""The workflow engine and the placement of gangs."""

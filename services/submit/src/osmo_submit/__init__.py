@@ -1,0 +1,1 @@
+"""Front door for every user request: render, validate, admit, append."""
