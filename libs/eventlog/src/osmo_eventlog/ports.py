@@ -37,7 +37,7 @@ class LastPerSubject:
 
 @dataclass(frozen=True, slots=True)
 class OnlyNew:
-    """Start with what is appended from now on."""
+    """Start with what is appended from now on (from the moment of the first read)."""
 
 
 Start = After | LastPerSubject | OnlyNew
@@ -193,3 +193,7 @@ class Connection(Protocol):
 
     @property
     def requests(self) -> Requests: ...
+
+    async def watch(self) -> None:
+        """Never returns; raises when the connection is gone for good. Services run it as a root loop, so that this never passes in silence."""
+        ...

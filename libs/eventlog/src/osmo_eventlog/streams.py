@@ -10,6 +10,12 @@ from osmo_eventlog import subjects as s
 
 DAY_S = 24 * 3600
 
+MAX_MESSAGE_BYTES = 1024 * 1024 - 8192
+"""Of one message's data: the server's default limit, less room for headers."""
+
+MAX_ACK_PENDING = 4096
+"""Messages of one durable consumer that may be out at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
@@ -23,6 +29,8 @@ class StreamSpec:
     work_queue: bool = False
     deny_delete: bool = True
     duplicate_window_s: float = 120
+    max_msgs: int = 0
+    """0 = no limit. A full stream refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class ConsumerSpec:
     durable: str
     subjects: tuple[str, ...]
     ack_wait_s: float = 30
-    max_ack_pending: int = 4096
+    max_ack_pending: int = MAX_ACK_PENDING
     max_deliver: int = -1
     backoff_s: tuple[float, ...] = field(default=())
 
