@@ -1,0 +1,24 @@
+"""What a transfer says about its work."""
+
+from dataclasses import dataclass
+
+
+class StorageError(Exception):
+    """The transfer did not do what it promises; the text names the object and the cause. The same call may be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """`key` is relative to the listed prefix, or the last component where the URI named the object itself."""
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """How much was moved. `skipped` names what is no file and therefore stays behind."""
+
+    bytes: int = 0
+    files: int = 0
+    skipped: tuple[str, ...] = ()
