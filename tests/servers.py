@@ -15,9 +15,10 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 READY_WITHIN_S = 20.0
 
@@ -113,10 +114,9 @@ class PostgresServer:
         ]
         options = [part for setting in settings for part in ("-c", setting)]
         with log.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: PLW1509 - the child must enter its namespace itself; tests start no threads
-                [postgres_program("postgres"), "-D", str(cluster), "-h", "", "-k", str(self.directory), *options],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_unprivileged(),
-            )  # fmt: skip
+            self._process = self._spawn(
+                "postgres", ["-D", str(cluster), "-h", "", "-k", str(self.directory), *options], output
+            )
         _wait_for_line(log, "ready to accept connections", self._process)
 
     def stop(self) -> None:
@@ -138,12 +138,19 @@ class PostgresServer:
         self._run("dropdb", "-h", str(self.directory), "-U", "postgres", "--force", "--if-exists", name)
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
+        with tempfile.TemporaryFile() as output:
+            if self._spawn(program, arguments, output).wait() != 0:
+                output.seek(0)
+                raise NotReady(f"{program} failed: {output.read().decode()}")
+
+    def _spawn(self, program: str, arguments: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [postgres_program(program), *arguments],
-            check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, preexec_fn=_unprivileged(),
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise NotReady(f"{program} failed: {done.stderr}")
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            preexec_fn=_unprivileged(),  # noqa: PLW1509 - the child enters its namespace itself; tests start no threads
+        )
 
 
 @contextlib.contextmanager
