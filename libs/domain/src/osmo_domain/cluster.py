@@ -99,11 +99,13 @@ class InventorySeen(Struct, frozen=True, omit_defaults=True, tag="inventory.seen
     """Every pod of ours that exists in the cluster at `at` (workflow_uuid, task, retry_id): what is missing is gone.
 
     `commands_seq` is the position in COMMANDS up to which this agent had carried out everything when it looked.
+    A list too long for one message has `pods` empty and `pods_blob` set: the digest of its JSON.
     """
 
     at: datetime
     pods: tuple[tuple[str, str, int], ...] = ()
     commands_seq: int = 0
+    pods_blob: str = ""
 
 
 class NodeSeen(Struct, frozen=True, omit_defaults=True, tag="node.seen"):

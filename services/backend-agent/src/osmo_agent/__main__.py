@@ -1,0 +1,64 @@
+"""The agent as a process: settings, the runtime that they choose, the log."""
+
+import os
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from osmo_agent.app import open_app
+from osmo_agent.ports import PodRuntime
+from osmo_agent.registration import RegistrationRefused
+from osmo_agent.settings import AgentSettings
+from osmo_agent.simulated import Journal, SimulatedCluster, SimulatedRuntime, parse_nodes
+from osmo_eventlog.nats import connect
+from osmo_service.clock import Clock, SystemClock
+from osmo_service.lifecycle import App, run
+from osmo_service.logging_setup import set_up_logging
+from osmo_service.settings import BadSettings, load_settings
+
+
+def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
+    """Run until told to stop. Ends with a sentence where the settings are wrong or the backend's name is another cluster's."""
+    settings = load_settings(AgentSettings, environ)
+    set_up_logging(settings.log_level)
+    try:
+        run(_opened(settings), ready_fd=ready_fd)
+    except RegistrationRefused as refused:
+        raise SystemExit(str(refused)) from refused
+
+
+@asynccontextmanager
+async def _opened(settings: AgentSettings) -> AsyncIterator[App]:
+    rng, clock = random.Random(), SystemClock()
+    runtime = make_runtime(settings, clock)
+    async with (
+        connect(settings.nats_url, name=f"agent-{settings.backend}", rng=rng) as connection,
+        open_app(settings, connection, clock, rng, runtime) as app,
+    ):
+        yield app
+
+
+def make_runtime(settings: AgentSettings, clock: Clock) -> PodRuntime:
+    """The adapter that the settings name, over state under `state_dir`."""
+    if not settings.state_dir:
+        raise BadSettings("OSMO_STATE_DIR is not set: it says where pods are remembered")
+    state_dir = Path(settings.state_dir)
+    if settings.runtime == "simulated":
+        return _simulated(settings, state_dir, clock)
+    from osmo_agent.process import ProcessRuntime
+
+    return ProcessRuntime(state_dir, settings.log_router_url, clock)
+
+
+def _simulated(settings: AgentSettings, state_dir: Path, clock: Clock) -> PodRuntime:
+    try:
+        nodes = parse_nodes(settings.simulated_nodes)
+    except ValueError as error:
+        raise BadSettings(f"OSMO_SIMULATED_NODES: {error}") from error
+    cluster = SimulatedCluster(nodes, uid=f"simulated-{settings.backend}")
+    return SimulatedRuntime(cluster, clock, Journal(state_dir / "simulated-pods.jsonl"))
+
+
+if __name__ == "__main__":
+    serve(os.environ)

@@ -1,0 +1,24 @@
+"""What an agent is told from outside: OSMO_* variables."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class AgentSettings(Struct, frozen=True):
+    """`state_dir` keeps what must outlive this process (a runtime's pods). Intervals are seconds; their defaults are the promised ones."""
+
+    backend: str = "default"
+    runtime: Literal["process", "simulated"] = "process"
+    nats_url: str = "nats://127.0.0.1:4222"
+    state_dir: str = ""
+    log_router_url: str = "http://127.0.0.1:8010"
+    log_level: str = "INFO"
+    simulated_nodes: str = "25x8"
+    heartbeat_every_s: float = 10
+    nodes_every_s: float = 10
+    node_repeat_s: float = 600
+    inventory_every_s: float = 30
+    register_every_s: float = 3600
+    commands_at_once: int = 256
+    buffered_facts: int = 50_000
