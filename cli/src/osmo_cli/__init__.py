@@ -1,1 +1,1 @@
-"""`osmo`, what runs on a person's machine; `osmo up` composes everything."""
+"""`osmo`: what runs on a person's machine."""

@@ -1,0 +1,30 @@
+"""The statuses that filters accept, spelled as osmo_domain spells them (a test compares); importing the domain would cost too much."""
+
+_FAILURES = (
+    "FAILED",
+    "FAILED_CANCELED",
+    "FAILED_SERVER_ERROR",
+    "FAILED_BACKEND_ERROR",
+    "FAILED_EXEC_TIMEOUT",
+    "FAILED_QUEUE_TIMEOUT",
+    "FAILED_IMAGE_PULL",
+    "FAILED_EVICTED",
+    "FAILED_START_ERROR",
+    "FAILED_START_TIMEOUT",
+    "FAILED_PREEMPTED",
+)
+WORKFLOW_STATUSES = ("PENDING", "RUNNING", "WAITING", "COMPLETED", "FAILED_SUBMISSION", *_FAILURES)
+TASK_STATUSES = (
+    "SUBMITTING",
+    "WAITING",
+    "PROCESSING",
+    "SCHEDULING",
+    "INITIALIZING",
+    "RUNNING",
+    "COMPLETED",
+    "RESCHEDULED",
+    "FAILED_UPSTREAM",
+    *_FAILURES,
+)
+LIVE_TASK_STATUSES = ("PROCESSING", "SCHEDULING", "INITIALIZING", "RUNNING")
+PRIORITIES = ("HIGH", "NORMAL", "LOW")
