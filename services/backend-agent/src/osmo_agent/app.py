@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from importlib.metadata import version
 
-from osmo_agent.carried_out import CarriedOut
 from osmo_agent.commands import CommandLoop
 from osmo_agent.facts import Facts
 from osmo_agent.fence import Fence
@@ -40,14 +39,12 @@ async def open_app(
     await registration.register()
     facts = Facts(log, backend, clock, rng)
     outbox = Outbox(facts, settings.buffered_facts)
-    carried_out = CarriedOut()
     commands = CommandLoop(
         log,
         connection.blobs,
         runtime,
         facts,
         Fence(connection.snapshots, backend),
-        carried_out,
         clock,
         rng,
         backend=backend,
@@ -64,7 +61,7 @@ async def open_app(
         known=await until_done(lambda: known_nodes(log, backend), what="known nodes", rng=rng),
     )
     inventory = InventoryLoop(
-        runtime, outbox, facts, carried_out, connection.blobs, clock, rng, every_s=settings.inventory_every_s
+        runtime, outbox, facts, commands.through, connection.blobs, clock, rng, every_s=settings.inventory_every_s
     )
     ready = asyncio.Event()
 

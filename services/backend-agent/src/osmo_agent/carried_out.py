@@ -1,4 +1,4 @@
-"""What this agent knows about commands that it has seen: which are done, which are open, which attempts are over."""
+"""What this agent knows about commands that it has seen: which are done, and which attempts are over."""
 
 from collections import OrderedDict
 
@@ -8,34 +8,18 @@ KEPT = 16_384
 
 
 class CarriedOut:
-    """Positions of COMMANDS. What is done stays known for a while, so that a repeated delivery is only acknowledged."""
+    """Positions of COMMANDS that are done. They stay known for a while, so that a repeated delivery is only acknowledged."""
 
     def __init__(self) -> None:
-        self._open: set[int] = set()
         self._done: OrderedDict[int, None] = OrderedDict()
-        self._highest = 0
 
-    def start_at(self, position: int) -> None:
-        """Everything up to here is done, but for what `begin` names."""
-        self._highest = max(self._highest, position)
+    def __contains__(self, position: int) -> bool:
+        return position in self._done
 
-    def begin(self, position: int) -> None:
-        self._open.add(position)
-        self._highest = max(self._highest, position)
-
-    def finish(self, position: int) -> None:
-        self._open.discard(position)
+    def add(self, position: int) -> None:
         self._done[position] = None
         if len(self._done) > KEPT:
             self._done.popitem(last=False)
-
-    def is_done(self, position: int) -> bool:
-        return position in self._done
-
-    @property
-    def through(self) -> int:
-        """The position up to which everything is carried out."""
-        return min(self._open) - 1 if self._open else self._highest
 
 
 class Overtaken:

@@ -56,7 +56,6 @@ class CommandLoop:
         runtime: PodRuntime,
         facts: Facts,
         fence: Fence,
-        carried_out: CarriedOut,
         clock: Clock,
         rng: random.Random,
         *,
@@ -68,7 +67,7 @@ class CommandLoop:
         self._runtime = runtime
         self._facts = facts
         self._fence = fence
-        self._carried_out = carried_out
+        self._carried_out = CarriedOut()
         self._overtaken = Overtaken()
         self._clock = clock
         self._rng = rng
@@ -81,12 +80,17 @@ class CommandLoop:
         self._left_over: list[_Work] = []
 
     async def take_up(self) -> None:
-        """Learn what is left over from before, so that `carried_out` tells the truth from the start. Call once, before `run`."""
+        """Learn what earlier lives knew and left over. Call once, before `run`."""
         await until_done(self._fence.load, what="epoch", rng=self._rng)
-        head = await until_done(lambda: self._log.last_seq(subjects.COMMANDS), what="commands", rng=self._rng)
         left = await until_done(lambda: self._log.load(self._subject), what="commands left over", rng=self._rng)
-        self._carried_out.start_at(head)
         self._left_over = [work for record in left if (work := self._read(record, None)) is not None]
+
+    async def through(self) -> int:
+        """The position of COMMANDS up to which everything for this backend is carried out. Asks the log: a delivery that was lost
+        on its way is not carried out, and we would not know."""
+        head = await self._log.last_seq(subjects.COMMANDS)
+        waiting = [record.seq for record in await self._log.load(self._subject) if record.seq not in self._carried_out]
+        return min(waiting) - 1 if waiting else head
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as lanes:
@@ -143,8 +147,6 @@ class CommandLoop:
                 extra={"position": record.seq, "why": str(error)},
             )
             return None
-        if not self._carried_out.is_done(record.seq):
-            self._carried_out.begin(record.seq)
         self._fence.note(record.seq, command.epoch)
         if isinstance(command, DeleteGroup):
             self._overtaken.note(command)
@@ -168,9 +170,9 @@ class CommandLoop:
     async def _settle(self, work: _Work) -> None:
         """Carry one command out and tell the log so; a failure concerns this command only."""
         try:
-            if not self._carried_out.is_done(work.position):
+            if work.position not in self._carried_out:
                 await self._carry_out(work)
-                self._carried_out.finish(work.position)
+                self._carried_out.add(work.position)
                 self._failures.pop(work.position, None)
             if work.delivery is not None:
                 await self._acknowledge(work.delivery)

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from osmo_agent.carried_out import CarriedOut
 from osmo_agent.facts import Facts
 from osmo_agent.outbox import Outbox
 from osmo_agent.ports import PodRuntime
@@ -29,7 +29,7 @@ class InventoryLoop:
         runtime: PodRuntime,
         outbox: Outbox,
         facts: Facts,
-        carried_out: CarriedOut,
+        commands_through: Callable[[], Awaitable[int]],
         blobs: Blobs,
         clock: Clock,
         rng: random.Random,
@@ -39,7 +39,7 @@ class InventoryLoop:
         self._runtime = runtime
         self._outbox = outbox
         self._facts = facts
-        self._carried_out = carried_out
+        self._commands_through = commands_through
         self._blobs = blobs
         self._clock = clock
         self._rng = rng
@@ -63,7 +63,7 @@ class InventoryLoop:
 
     async def look(self) -> InventorySeen:
         """The position is read before the pods are: what it covers is in the list, unless it is gone."""
-        through, now = self._carried_out.through, self._clock.now()
+        through, now = await self._commands_through(), self._clock.now()
         pods = tuple((pod.workflow_uuid, pod.task, pod.retry_id) for pod in await self._runtime.list_pods())
         if len(pods) <= INLINE:
             return InventorySeen(now, pods, through)
