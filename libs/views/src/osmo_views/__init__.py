@@ -1,1 +1,1 @@
-"""PostgreSQL: pool, migrations, checkpointed projections, named SQL; and the memory twin."""
+"""The read model: checkpointed projections of the log into PostgreSQL, and the memory twin."""

@@ -1,0 +1,117 @@
+"""The one way to PostgreSQL: a bounded pool, a deadline on every wait, library errors translated here and nowhere else (style P28, P29)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from osmo_domain.errors import Transient
+
+Connection = Any
+"""An asyncpg connection; asyncpg ships no types."""
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+"""Away, full, overloaded, or a transaction that lost a race: the same call may work later."""
+
+_SERVER_SETTINGS = {
+    "application_name": "osmo",
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "synchronous_commit": "off",
+    "jit": "off",
+}
+"""Views are folded from the log: what a crash takes from their last moments is folded again, so commits need not wait for the disk."""
+
+
+class Database:
+    """A pool and its deadlines. One connection per unit of work; never a second one inside."""
+
+    def __init__(self, pool: Any, *, acquire_timeout_s: float) -> None:
+        self._pool = pool
+        self._acquire_timeout_s = acquire_timeout_s
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection outside a transaction. Raises Transient for everything that may pass."""
+        try:
+            async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                yield connection
+        except _AWAY as error:
+            raise Transient(f"database: {type(error).__name__}: {error}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, query: str, *args: object) -> list[Any]:
+        async with self.connection() as connection:
+            rows: list[Any] = await connection.fetch(query, *args)
+            return rows
+
+    async def fetchrow(self, query: str, *args: object) -> Any:
+        async with self.connection() as connection:
+            return await connection.fetchrow(query, *args)
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, *, max_size: int = 8, acquire_timeout_s: float = 5.0, close_timeout_s: float = 5.0
+) -> AsyncIterator[Database]:
+    """Connect, or raise Transient. On leaving, connections get `close_timeout_s` to finish, then are cut."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=max_size,
+            command_timeout=60,
+            server_settings=_SERVER_SETTINGS,
+            init=_prepare,
+            reset=_nothing_to_reset,
+        )
+    except _AWAY as error:
+        raise Transient(f"database: {type(error).__name__}: {error}") from error
+    try:
+        yield Database(pool, acquire_timeout_s=acquire_timeout_s)
+    finally:
+        await _close(pool, close_timeout_s)
+
+
+async def _prepare(connection: Connection) -> None:
+    """jsonb is read and written by msgspec, in its binary form: one version byte, then the text."""
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda stored: msgspec.json.decode(memoryview(stored)[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )
+
+
+async def _nothing_to_reset(_: Connection) -> None:
+    """No code of ours changes a session, so the round trip of asyncpg's reset at every release is saved."""
+
+
+async def _close(pool: Any, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

@@ -1,0 +1,171 @@
+"""From batches of commits to changed rows: live states are kept in memory, and only what an event touched is written.
+
+A state that is not in memory (after a start, or because it was long idle) is loaded from the log through the `Loader` that is handed in.
+Folding the same commit twice changes nothing, so that a batch whose write failed is simply folded again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from osmo_domain.commit import Commit, UnknownEvent
+from osmo_domain.workflow.events import WorkflowEvent, WorkflowRejected, WorkflowSubmitted
+from osmo_domain.workflow.evolve import apply_commit
+from osmo_domain.workflow.state import Workflow
+from osmo_domain.workflow.status import WORKFLOW_FINISHED
+from osmo_views.row_making import attempt_of, attempt_row, group_row, workflow_row
+from osmo_views.rows import Changes, WorkflowRow
+from osmo_views.touched import Touched
+
+WorkflowCommit = Commit[WorkflowEvent | UnknownEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCommit:
+    """A hydrated commit and where it stands in WORKFLOWS."""
+
+    seq: int
+    shard: int
+    workflow_id: str
+    commit: WorkflowCommit
+
+
+Loader = Callable[[int, str], Awaitable[Sequence[LoggedCommit]]]
+"""(shard, workflow id) to every commit of that workflow, oldest first, hydrated."""
+
+
+@dataclass(slots=True)
+class Folded:
+    """One state in memory, the position up to which it is folded, and what is static about its rows."""
+
+    state: Workflow
+    seq: int
+    submit_seq: int
+    shard: int
+    written: WorkflowRow | None = None
+    ordinals: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        return self.state.status in WORKFLOW_FINISHED
+
+
+class Folder:
+    """Folds commits in stream order. At most about `max_tasks` tasks of live workflows stay in memory; finished workflows leave it."""
+
+    def __init__(self, load: Loader, *, max_tasks: int = 50_000) -> None:
+        self._load = load
+        self._max_tasks = max_tasks
+        self._states: OrderedDict[str, Folded] = OrderedDict()
+        self._tasks = 0
+
+    async def fold(self, batch: Sequence[LoggedCommit], *, last_seq: int) -> Changes:
+        """The rows as they are after this batch, which ends at `last_seq`."""
+        touched: dict[str, Touched] = {}
+        for logged in batch:
+            folded = await self._folded_to(logged)
+            if folded is None:
+                continue
+            mark = touched.setdefault(logged.workflow_id, Touched())
+            for event in logged.commit.events:
+                mark.note(event)
+        changes = Changes(last_seq=last_seq)
+        for workflow_id, mark in touched.items():
+            _collect(self._states[workflow_id], mark, changes)
+        self._shrink(touched)
+        return changes
+
+    def forget(self) -> None:
+        """Drop every state: what was folded may not have been written."""
+        self._states.clear()
+        self._tasks = 0
+
+    async def _folded_to(self, logged: LoggedCommit) -> Folded | None:
+        """The state after this commit; None for a commit of a workflow that has no beginning in the log."""
+        folded = self._states.get(logged.workflow_id)
+        if folded is None:
+            earlier = [] if _begins(logged.commit) else await self._load(logged.shard, logged.workflow_id)
+            folded = self._begin([*(one for one in earlier if one.seq < logged.seq), logged])
+            if folded is not None:
+                self._states[logged.workflow_id] = folded
+                self._tasks += _weight(folded)
+            return folded
+        if logged.seq > folded.seq:
+            folded.state = apply_commit(folded.state, logged.commit) or folded.state
+            folded.seq = logged.seq
+        self._states.move_to_end(logged.workflow_id)
+        return folded
+
+    def _begin(self, history: Sequence[LoggedCommit]) -> Folded | None:
+        state: Workflow | None = None
+        for logged in history:
+            state = apply_commit(state, logged.commit)
+        if state is None:
+            return None
+        first, last = history[0], history[-1]
+        return Folded(state=state, seq=last.seq, submit_seq=first.seq, shard=first.shard)
+
+    def _shrink(self, touched: dict[str, Touched]) -> None:
+        for workflow_id in touched:
+            if self._states[workflow_id].finished:
+                self._drop(workflow_id)
+        while self._tasks > self._max_tasks and self._states:
+            self._drop(next(iter(self._states)))
+
+    def _drop(self, workflow_id: str) -> None:
+        self._tasks -= _weight(self._states.pop(workflow_id))
+
+
+def _begins(commit: WorkflowCommit) -> bool:
+    return bool(commit.events) and isinstance(commit.events[0], WorkflowSubmitted | WorkflowRejected)
+
+
+def _weight(folded: Folded) -> int:
+    return 1 + len(folded.state.tasks)
+
+
+def _collect(folded: Folded, mark: Touched, changes: Changes) -> None:
+    """Turn what was touched of one workflow into rows."""
+    state = folded.state
+    row = workflow_row(state, submit_seq=folded.submit_seq, shard=folded.shard)
+    if mark.whole:
+        changes.new_workflows.append(row)
+        _collect_whole(state, changes)
+    else:
+        if row != folded.written:
+            changes.changed_workflows.append(row)
+        _collect_touched(folded, mark, changes)
+    folded.written = row
+
+
+def _collect_whole(state: Workflow, changes: Changes) -> None:
+    changes.new_groups += [group_row(state, name, ordinal) for ordinal, name in enumerate(state.groups)]
+    changes.new_attempts += [
+        attempt_row(state, task, attempt) for task in state.tasks.values() for attempt in (*task.earlier, task.attempt)
+    ]
+
+
+def _collect_touched(folded: Folded, mark: Touched, changes: Changes) -> None:
+    state = folded.state
+    if mark.group_tasks and state.plan is not None:
+        for name in mark.group_tasks & state.groups.keys():
+            mark.attempts |= {
+                (task.name, state.tasks[task.name].attempt.retry_id) for task in state.group_plan(name).tasks
+            }
+    for task, retry_id in sorted(mark.attempts):
+        _collect_attempt(state, task, retry_id, mark, changes)
+    if mark.groups and not folded.ordinals:
+        folded.ordinals = {name: ordinal for ordinal, name in enumerate(state.groups)}
+    changes.changed_groups += [
+        group_row(state, name, folded.ordinals[name]) for name in sorted(mark.groups & state.groups.keys())
+    ]
+
+
+def _collect_attempt(state: Workflow, name: str, retry_id: int, mark: Touched, changes: Changes) -> None:
+    task = state.tasks.get(name)
+    attempt = attempt_of(task, retry_id) if task else None
+    if task is None or attempt is None:
+        return
+    mark.groups.add(task.group)
+    row = attempt_row(state, task, attempt)
+    (changes.new_attempts if (name, retry_id) in mark.born else changes.changed_attempts).append(row)

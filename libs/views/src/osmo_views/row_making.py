@@ -1,0 +1,102 @@
+"""From a folded state to its rows. Pure."""
+
+from osmo_domain.plan import Resources
+from osmo_domain.workflow.state import Attempt, Task, Workflow
+from osmo_views.rows import AttemptRow, GroupRow, WorkflowRow
+
+_NO_RESOURCES = Resources()
+
+
+def workflow_row(state: Workflow, *, submit_seq: int, shard: int) -> WorkflowRow:
+    plan = state.plan
+    return WorkflowRow(
+        workflow_id=state.workflow_id,
+        uuid=state.uuid,
+        submit_seq=submit_seq,
+        shard=shard,
+        user=_clean(state.user),
+        pool=state.pool,
+        backend=plan.backend if plan else "",
+        priority=state.priority,
+        submitted_at=state.submitted_at,
+        exec_timeout_s=plan.exec_timeout_s if plan else None,
+        queue_timeout_s=plan.queue_timeout_s if plan else None,
+        spec_blob=state.spec_blob,
+        template_blob=state.template_blob,
+        parent_name=state.parent_name,
+        parent_number=state.parent_number,
+        app_uuid=state.app_uuid,
+        app_version=state.app_version,
+        labels=dict(state.labels),
+        status=state.status,
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        cancelled_by=_clean(state.canceled_by),
+        message=_clean(state.message),
+        tags=tuple(state.tags),
+    )
+
+
+def group_row(state: Workflow, name: str, ordinal: int) -> GroupRow:
+    group = state.groups[name]
+    return GroupRow(
+        workflow_id=state.workflow_id,
+        name=name,
+        ordinal=ordinal,
+        upstreams=state.group_plan(name).upstreams if state.plan else (),
+        downstreams=tuple(group.downstreams),
+        status=group.status,
+        message=_clean(group.message),
+        processing_at=group.processing_at,
+        scheduling_at=group.scheduling_at,
+        initializing_at=group.initializing_at,
+        started_at=group.started_at,
+        ended_at=group.ended_at,
+    )
+
+
+def attempt_row(state: Workflow, task: Task, attempt: Attempt) -> AttemptRow:
+    plan = state.plan
+    asked = state.task_plan(task.name).resources if plan else _NO_RESOURCES
+    return AttemptRow(
+        workflow_id=state.workflow_id,
+        task=task.name,
+        retry_id=attempt.retry_id,
+        group=task.group,
+        lead=task.lead,
+        workflow_uuid=state.uuid,
+        user=_clean(state.user),
+        pool=state.pool,
+        backend=plan.backend if plan else "",
+        priority=state.priority,
+        submitted_at=state.submitted_at,
+        cpu=asked.cpu,
+        gpu=asked.gpu,
+        memory_bytes=asked.memory_bytes,
+        storage_bytes=asked.storage_bytes,
+        status=attempt.status,
+        exit_code=attempt.exit_code,
+        message=_clean(attempt.message),
+        node=attempt.node,
+        ip=attempt.ip,
+        processing_at=attempt.processing_at,
+        scheduling_at=attempt.scheduling_at,
+        initializing_at=attempt.initializing_at,
+        download_started_at=attempt.download_started_at,
+        download_ended_at=attempt.download_ended_at,
+        started_at=attempt.started_at,
+        upload_started_at=attempt.upload_started_at,
+        ended_at=attempt.ended_at,
+    )
+
+
+def attempt_of(task: Task, retry_id: int) -> Attempt | None:
+    """The attempt of this number; the latest is looked at first."""
+    if task.attempt.retry_id == retry_id:
+        return task.attempt
+    return next((attempt for attempt in task.earlier if attempt.retry_id == retry_id), None)
+
+
+def _clean(text: str) -> str:
+    """Text from outside may hold NUL, which PostgreSQL does not store."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if "\x00" in text else text

@@ -1,0 +1,5 @@
+SELECT pool, priority, sum(gpu)::bigint AS gpu
+FROM attempts
+WHERE list_rank < 3 AND status = 'RUNNING'
+GROUP BY pool, priority
+ORDER BY pool, priority
