@@ -42,8 +42,8 @@ class SimulatedProcess:
                     await asyncio.gather(self._life, return_exceptions=True)
                     raise
             except (Transient, Crashed) as ended:
-                log.debug("died", extra={"process": self.name, "why": str(ended)})
-            except Exception as bug:  # noqa: BLE001  a bug in a service is a finding of the run, not the end of it
+                log.debug("died", extra={"app": self.name, "why": str(ended)})
+            except Exception as bug:  # a bug in a service is a finding of the run, not the end of it
                 self.unexpected.append(f"{self.name}: {bug!r}")
                 log.debug("bug", exc_info=bug)
             await asyncio.sleep(self._restart_after_s)
