@@ -38,13 +38,14 @@ class DeleteGroup(Struct, frozen=True, omit_defaults=True, tag="group.delete"):
 
 
 class RestartTasks(Struct, frozen=True, omit_defaults=True, tag="tasks.restart"):
-    """Kill the command of these attempts and run it again in the same pod."""
+    """Kill the command of these attempts and run it again in the same pod. `number` tells this restart from earlier ones, and grows."""
 
     workflow_id: str
     workflow_uuid: str
     group_name: str
     retry_ids: dict[str, int]
     epoch: int = 0
+    number: int = 0
 
 
 Command = CreateGroup | DeleteGroup | RestartTasks

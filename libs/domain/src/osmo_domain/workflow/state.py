@@ -5,6 +5,7 @@ folds again or takes `copy()` first. A state read from a snapshot equals the one
 """
 
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 from msgspec import Struct, field
@@ -65,8 +66,8 @@ class Group(Struct):
     ended_at: datetime | None = None
 
 
-class Workflow(Struct):
-    """`version` is the number of commits folded; `unfinished` and `running` count groups, so that no rule walks all of them."""
+class Workflow(Struct, dict=True):
+    """`version` is the number of commits folded; `unfinished` counts groups, so that no rule walks all of them."""
 
     workflow_id: str
     uuid: str
@@ -100,13 +101,24 @@ class Workflow(Struct):
     failed_statuses: dict[str, int] = field(default_factory=dict)
     """How many groups ended with each FAILED* status."""
 
+    plan_blob: str = ""
+    """Digest of the plan, where the log holds it as a blob: a snapshot may then leave the plan out."""
+
     def group_plan(self, group: str) -> GroupPlan:
         """The plan of a group of this workflow. KeyError for a name that is none."""
-        return _index(self)[0][group]
+        return self._group_plans[group]
 
     def task_plan(self, task: str) -> TaskPlan:
         """The plan of a task of this workflow. KeyError for a name that is none."""
-        return _index(self)[1][task]
+        return self._task_plans[task]
+
+    @cached_property
+    def _group_plans(self) -> dict[str, GroupPlan]:
+        return {group.name: group for group in self.plan.groups} if self.plan else {}
+
+    @cached_property
+    def _task_plans(self) -> dict[str, TaskPlan]:
+        return {task.name: task for group in self.plan.groups for task in group.tasks} if self.plan else {}
 
     def copy(self) -> "Workflow":
         """A state that shares nothing that changes with this one."""
@@ -117,32 +129,3 @@ class Workflow(Struct):
             self.plan = plan
         twin.plan = plan
         return twin
-
-
-_Index = tuple[dict[str, GroupPlan], dict[str, TaskPlan]]
-_INDEXES: dict[int, tuple[Plan, _Index]] = {}
-
-
-def _index(workflow: Workflow) -> _Index:
-    """Names to plans, made once per plan. Only plans of a few groups are walked each time."""
-    plan = workflow.plan
-    if plan is None:
-        return {}, {}
-    if len(plan.groups) > 8:
-        return _cached_index(plan)
-    return _make_index(plan)
-
-
-def _make_index(plan: Plan) -> _Index:
-    return {g.name: g for g in plan.groups}, {t.name: t for g in plan.groups for t in g.tasks}
-
-
-def _cached_index(plan: Plan) -> _Index:
-    known = _INDEXES.get(id(plan))
-    if known is not None and known[0] is plan:
-        return known[1]
-    if len(_INDEXES) > 256:
-        _INDEXES.pop(next(iter(_INDEXES)))
-    index = _make_index(plan)
-    _INDEXES[id(plan)] = (plan, index)
-    return index

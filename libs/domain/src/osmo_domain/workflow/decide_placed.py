@@ -1,0 +1,54 @@
+"""Giving a queued group its place."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from osmo_domain.placement import PendingGroup, TaskRequest
+from osmo_domain.workflow.draft import Draft
+from osmo_domain.workflow.events import GroupPlaced, WorkflowEvent
+from osmo_domain.workflow.state import Workflow
+from osmo_domain.workflow.status import GROUP_FINISHED, TaskStatus
+
+
+def pending_group(state: Workflow, name: str, order: int) -> PendingGroup | None:
+    """What of this group waits for a place: all its tasks, or those that go again; None when nothing does."""
+    group = state.groups.get(name)
+    if group is None or group.status in GROUP_FINISHED or group.status is TaskStatus.WAITING:
+        return None
+    tasks = [
+        state.tasks[task.name]
+        for task in state.group_plan(name).tasks
+        if state.tasks[task.name].status is TaskStatus.PROCESSING
+    ]
+    if not tasks:
+        return None
+    return PendingGroup(
+        workflow_id=state.workflow_id,
+        group=name,
+        pool=state.pool,
+        priority=state.priority,
+        order=order,
+        tasks=tuple(TaskRequest(task.name, state.task_plan(task.name).resources) for task in tasks),
+        not_before=max((task.attempt.not_before for task in tasks if task.attempt.not_before), default=None),
+    )
+
+
+def decide_placed(
+    state: Workflow, group: str, nodes: Mapping[str, str], now: datetime, *, quota: str = ""
+) -> list[WorkflowEvent]:
+    """The group (or what of it waits) is placed on these nodes: all of what waits, or nothing. Changes the state."""
+    draft = Draft(state, now)
+    waiting = pending_group(state, group, 0)
+    if draft.over or state.plan is None or waiting is None or {task.task for task in waiting.tasks} != nodes.keys():
+        return []
+    draft.add(
+        GroupPlaced(
+            group=group,
+            at=now,
+            backend=state.plan.backend,
+            nodes=dict(nodes),
+            retry_ids={task: state.tasks[task].attempt.retry_id for task in nodes},
+            quota=quota,
+        )
+    )
+    return draft.events

@@ -1,0 +1,180 @@
+"""What follows when a task or a group ends (reference 2.6): its gang, its group, the groups downstream, the workflow.
+
+Every rule looks at the state and not at how it came to be, so that a chain of consequences that was cut short (a crash between two commits
+of one long decision) is taken up again by `resume`.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+
+from osmo_domain.workflow.aggregation import group_status, workflow_status
+from osmo_domain.workflow.draft import Draft
+from osmo_domain.workflow.events import (
+    GroupFinished,
+    GroupQueued,
+    TaskFinished,
+    TaskRescheduled,
+    TaskRestarted,
+    WorkflowFinished,
+)
+from osmo_domain.workflow.exit_actions import Ending, after_exit_actions, backoff
+from osmo_domain.workflow.state import Group, Task
+from osmo_domain.workflow.status import FAILED, FINISHED, GROUP_FINISHED, ExitCode, TaskStatus
+
+UPSTREAM_FAILED = Ending(TaskStatus.FAILED_UPSTREAM, ExitCode.UPSTREAM, "upstream", "An upstream task failed.")
+
+
+def end_task(draft: Draft, task: Task, seen: Ending, at: datetime) -> None:
+    """One attempt ended by itself, at `at`: exit actions decide whether the task ends with it, and all that follows is decided too."""
+    plan = draft.state.plan
+    assert plan is not None
+    ending = after_exit_actions(
+        seen,
+        (draft.state.task_plan(task.name).exit_actions, plan.default_exit_actions),
+        retry_id=task.attempt.retry_id,
+        max_retries=plan.max_retry_per_task,
+    )
+    if ending.status is TaskStatus.RESCHEDULED:
+        _reschedule(draft, task, ending, at)
+    else:
+        _finish_task(draft, task, ending, at)
+        _after_task(draft, task)
+
+
+def end_group(draft: Draft, group: Group, ending: Ending) -> None:
+    """The whole group ends from outside (cancel, timeout, upstream, server error): no exit actions. Downstream follows."""
+    _end_all_tasks(draft, group, ending)
+    _close_group(draft, group, ending.status, ending.message)
+    after_groups(draft, [group])
+
+
+def end_groups_at_once(draft: Draft, groups: Iterable[Group], ending: Ending) -> None:
+    """As `end_group` for several, so that none of them ends for having a failed upstream among the others."""
+    ended = list(groups)
+    for group in ended:
+        _end_all_tasks(draft, group, ending)
+        _close_group(draft, group, ending.status, ending.message)
+    after_groups(draft, ended)
+
+
+def after_groups(draft: Draft, ended: Iterable[Group]) -> None:
+    """Queue or fail what stands downstream of these ended groups, and end the workflow when all have ended."""
+    todo = deque(ended)
+    while todo:
+        group = todo.popleft()
+        for name in group.downstreams:
+            downstream = draft.state.groups[name]
+            if group.status is TaskStatus.COMPLETED:
+                queue_if_ready(draft, downstream)
+            elif downstream.status not in GROUP_FINISHED:
+                _end_all_tasks(draft, downstream, UPSTREAM_FAILED)
+                _close_group(draft, downstream, UPSTREAM_FAILED.status, UPSTREAM_FAILED.message)
+                todo.append(downstream)
+    if not draft.state.unfinished and not draft.over:
+        draft.add(WorkflowFinished(status=workflow_status(draft.state), at=draft.now))
+
+
+def queue_if_ready(draft: Draft, group: Group) -> None:
+    if group.status is TaskStatus.WAITING and not group.remaining_upstreams:
+        draft.add(GroupQueued(group=group.name, at=draft.now))
+
+
+def resume(draft: Draft) -> None:
+    """Take up whatever follows from the state and has not been decided yet. Costs what exists: for a workflow just submitted or loaded."""
+    for group in draft.state.groups.values():
+        queue_if_ready(draft, group)
+        if group.status not in GROUP_FINISHED:
+            _resume_group(draft, group)
+    after_groups(draft, [group for group in draft.state.groups.values() if group.status in GROUP_FINISHED])
+
+
+def _resume_group(draft: Draft, group: Group) -> None:
+    for task in draft.tasks_of(group):
+        if task.status in GROUP_FINISHED and group.status not in GROUP_FINISHED:
+            _after_task(draft, task)
+
+
+def _finish_task(draft: Draft, task: Task, ending: Ending, at: datetime) -> None:
+    draft.add(
+        TaskFinished(
+            task=task.name,
+            retry_id=task.attempt.retry_id,
+            status=ending.status,
+            at=at,
+            exit_code=ending.exit_code,
+            reason=ending.reason,
+            message=ending.message,
+        )
+    )
+
+
+def _after_task(draft: Draft, task: Task) -> None:
+    group = draft.state.groups[task.group]
+    plan = draft.plan_of(group)
+    if task.lead:
+        _end_all_tasks(draft, group, _with_the_lead(task))
+    elif task.status in FAILED and not plan.ignore_nonlead_status:
+        _end_all_tasks(draft, group, _with_the_culprit(task))
+    if not group.unfinished:
+        status = group_status(list(draft.tasks_of(group)), ignore_nonlead=plan.ignore_nonlead_status)
+        _close_group(draft, group, status, _message_of_end(task, status))
+        after_groups(draft, [group])
+
+
+def _with_the_lead(lead: Task) -> Ending:
+    if lead.status is TaskStatus.COMPLETED:
+        return Ending(TaskStatus.COMPLETED, None, "lead_finished", f"The lead task {lead.name} completed.")
+    return Ending(TaskStatus.FAILED, None, "lead_finished", f"The lead task {lead.name} ended as {lead.status}.")
+
+
+def _with_the_culprit(culprit: Task) -> Ending:
+    message = f"Task {culprit.name} of the group ended as {culprit.status}."
+    return Ending(TaskStatus.FAILED, None, "member_failed", message)
+
+
+def _message_of_end(task: Task, status: TaskStatus) -> str:
+    """Why the group failed, in the words of the task that ended it."""
+    return task.attempt.message if status in FAILED else ""
+
+
+def _end_all_tasks(draft: Draft, group: Group, ending: Ending) -> None:
+    if not group.unfinished:
+        return
+    for task in draft.tasks_of(group):
+        if task.status not in FINISHED:
+            _finish_task(draft, task, ending, draft.now)
+
+
+def _close_group(draft: Draft, group: Group, status: TaskStatus, message: str) -> None:
+    draft.add(GroupFinished(group=group.name, status=status, at=draft.now, message=message))
+
+
+def _reschedule(draft: Draft, task: Task, ending: Ending, at: datetime) -> None:
+    """The attempt goes again; where the gang stands or falls together, the others run their commands again in place."""
+    group, retry_id = draft.state.groups[task.group], task.attempt.retry_id
+    draft.add(
+        TaskRescheduled(
+            task=task.name,
+            retry_id=retry_id,
+            at=at,
+            exit_code=ending.exit_code,
+            message=ending.message,
+            not_before=draft.now + backoff(retry_id),
+        )
+    )
+    if task.lead or not draft.plan_of(group).ignore_nonlead_status:
+        _restart_others(draft, group, task)
+
+
+def _restart_others(draft: Draft, group: Group, rescheduled: Task) -> None:
+    for task in draft.tasks_of(group):
+        if task is not rescheduled and task.status is TaskStatus.RUNNING:
+            draft.add(
+                TaskRestarted(
+                    task=task.name,
+                    retry_id=task.attempt.retry_id,
+                    at=draft.now,
+                    message=f"Task {rescheduled.name} of the group is run again.",
+                )
+            )
