@@ -4,9 +4,11 @@ Fact streams never drop old messages silently: they refuse new ones at their lim
 are the only copy. What is kept for days (REPORTS, CLUSTERS) has been folded into commits by then.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from osmo_eventlog import subjects as s
+from osmo_eventlog.matching import matches_any
 
 DAY_S = 24 * 3600
 
@@ -31,6 +33,8 @@ class StreamSpec:
     duplicate_window_s: float = 120
     max_msgs: int = 0
     """0 = no limit. A full stream refuses."""
+    message_ttl: bool = False
+    """Messages may carry their own time to live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,30 @@ STREAMS: tuple[StreamSpec, ...] = (
 
 BLOB_BUCKET = "BLOBS"
 LEASE_BUCKET = "LEASES"
+SNAPSHOT_BUCKET = "SNAPSHOTS"
+
+BUCKETS: tuple[StreamSpec, ...] = (
+    StreamSpec(BLOB_BUCKET, ("osmo.blob.*.*",), max_msgs_per_subject=1, discard_old=True, deny_delete=False),
+    StreamSpec(
+        LEASE_BUCKET, ("osmo.lease.*",), max_msgs_per_subject=1, discard_old=True, deny_delete=False, message_ttl=True
+    ),
+    StreamSpec(
+        SNAPSHOT_BUCKET,
+        ("osmo.snapshot.*", "osmo.snapshot.*.*.*"),
+        max_msgs_per_subject=1,
+        discard_old=True,
+        deny_delete=False,
+    ),
+)
+"""What the NATS adapter keeps blobs, leases and snapshots in. Nobody else appends there."""
+
+
+def stream_of(subject: str, specs: Iterable[StreamSpec]) -> str:
+    """The stream that holds the subject (which may hold wildcards of the same shape). LookupError where there is none."""
+    for spec in specs:
+        if matches_any(spec.subjects, subject):
+            return spec.name
+    raise LookupError(f"no stream holds {subject}")
 
 
 def command_consumer(backend: str) -> ConsumerSpec:

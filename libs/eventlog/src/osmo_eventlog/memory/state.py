@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from osmo_eventlog.matching import matches_any
 from osmo_eventlog.memory.stream import MemoryStream
+from osmo_eventlog.streams import stream_of
 
 if TYPE_CHECKING:
     from osmo_eventlog.memory.durable import Durable
@@ -25,7 +25,4 @@ class ServerState:
     replicas: dict[str, list["Replica"]] = field(default_factory=dict)
 
     def stream_of(self, subject: str) -> MemoryStream:
-        for stream in self.streams.values():
-            if matches_any(stream.spec.subjects, subject):
-                return stream
-        raise LookupError(f"no stream holds {subject}")
+        return self.streams[stream_of(subject, (stream.spec for stream in self.streams.values()))]

@@ -1,0 +1,101 @@
+"""`EventLog.follow`: readers one after another, so that what comes out has no gaps and no repeats whatever happens to the connection."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+
+from nats.js.api import DeliverPolicy
+
+from osmo_domain.errors import Transient
+from osmo_eventlog.nats.link import DEADLINE_S, Link
+from osmo_eventlog.nats.loading import Loading
+from osmo_eventlog.nats.reader import Broken, Reader, reading
+from osmo_eventlog.ports import After, LastPerSubject, OnlyNew, Recorded, Seq, Start
+
+log = logging.getLogger("osmo.eventlog.nats")
+
+
+class Following:
+    def __init__(self, link: Link, loading: Loading) -> None:
+        self._link = link
+        self._loading = loading
+
+    async def follow(
+        self, stream: str, subjects: Sequence[str], start: Start, *, batch: int
+    ) -> AsyncIterator[Sequence[Recorded]]:
+        position: Seq = 0
+        match start:
+            case After(seq=seq):
+                position = seq
+            case OnlyNew():
+                position = await self._newest(stream)
+            case LastPerSubject():
+                position = await self._newest(stream)
+                async for records in self._last_per_subject(stream, subjects, position, batch):
+                    yield records
+        async for records in self._behind(stream, subjects, position, batch):
+            yield records
+
+    async def _behind(
+        self, stream: str, subjects: Sequence[str], position: Seq, batch: int
+    ) -> AsyncIterator[Sequence[Recorded]]:
+        """Everything behind the position, for ever; a broken reader is replaced by one behind what was given."""
+        failures = 0
+        while True:
+            try:
+                policy = DeliverPolicy.BY_START_SEQUENCE
+                async with reading(self._link, stream, subjects, policy, position + 1) as reader:
+                    while True:
+                        records = await reader.take(batch)
+                        failures = 0
+                        position = records[-1].seq
+                        yield records
+            except (Broken, Transient) as error:
+                await self._mend(stream, error, failures)
+                failures += 1
+
+    async def _last_per_subject(
+        self, stream: str, subjects: Sequence[str], horizon: Seq, batch: int
+    ) -> AsyncIterator[Sequence[Recorded]]:
+        """The last message of every subject up to the horizon. A subject that moved on meanwhile is left to what follows the horizon."""
+        position, failures = 0, 0
+        while True:
+            try:
+                async with reading(self._link, stream, subjects, DeliverPolicy.LAST_PER_SUBJECT) as reader:
+                    while (records := await _next_up_to(reader, horizon, batch)) is not None:
+                        fresh = [record for record in records if position < record.seq <= horizon]
+                        if fresh:
+                            position = fresh[-1].seq
+                            yield fresh
+                    return
+            except (Broken, Transient) as error:
+                await self._mend(stream, error, failures)
+                failures += 1
+
+    async def _newest(self, stream: str) -> Seq:
+        failures = 0
+        while True:
+            try:
+                return await self._loading.last_seq(stream)
+            except Transient as error:
+                await self._mend(stream, error, failures)
+                failures += 1
+
+    async def _mend(self, stream: str, error: Exception, failures: int) -> None:
+        """Returns when it is worth trying again, however long that takes; raises when the connection is gone for good."""
+        log.info("following again", extra={"stream": stream, "client": self._link.name, "reason": str(error)})
+        if failures:
+            await self._link.pause(failures)
+        while not self._link.client.is_connected:
+            if self._link.closed.is_set():
+                raise error
+            try:
+                await self._link.joined(DEADLINE_S)
+            except Transient:
+                continue
+
+
+async def _next_up_to(reader: Reader, horizon: Seq, batch: int) -> Sequence[Recorded] | None:
+    """The next batch of what the server had when the reader started; None when that is all."""
+    if reader.exhausted or reader.newest_taken >= horizon:
+        return None
+    return await reader.take(batch)

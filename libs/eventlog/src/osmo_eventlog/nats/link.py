@@ -1,0 +1,114 @@
+"""The client connection and what its callbacks tell: whether it is joined, how often it was, and whether it is gone for good."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+
+import nats
+import nats.aio.client
+import nats.errors
+from nats.js import JetStreamContext
+
+from osmo_domain.errors import Transient
+from osmo_eventlog.streams import StreamSpec
+
+log = logging.getLogger("osmo.eventlog.nats")
+
+DEADLINE_S = 10.0
+"""How long any call tries before it is Transient."""
+ATTEMPT_S = 2.0
+"""How long one try waits for the server's answer."""
+RECONNECT_EVERY_S = 0.2
+PING_EVERY_S = 5
+
+
+class ConnectionLost(RuntimeError):
+    """The client has closed for good; only a new process will do."""
+
+
+class Link:
+    def __init__(self, name: str, rng: random.Random, specs: Sequence[StreamSpec]) -> None:
+        self.name = name
+        self.rng = rng
+        self.specs = specs
+        self.client = nats.aio.client.Client()
+        self.js: JetStreamContext = self.client.jetstream(timeout=ATTEMPT_S)
+        self.closed = asyncio.Event()
+        self.joins = 0
+        """Counts the times that the connection came back: what was asked before may never be answered."""
+        self._joined = asyncio.Event()
+        self._closing = False
+        self._lost: set[asyncio.Event] = set()
+
+    async def open(self, url: str) -> None:
+        """Returns once connected, however long that takes."""
+        await self.client.connect(
+            url.split(","),
+            name=self.name,
+            error_cb=self._on_error,
+            closed_cb=self._on_closed,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_EVERY_S,  # type: ignore[arg-type]  # it is a sleep; fractions are fine
+            ping_interval=PING_EVERY_S,
+            drain_timeout=5,
+        )
+        self._joined.set()
+
+    async def close(self) -> None:
+        """Sends what is buffered and leaves; what cannot be sent within the deadline is given up."""
+        self._closing = True
+        try:
+            await asyncio.wait_for(self.client.drain(), DEADLINE_S)
+        except (nats.errors.Error, TimeoutError, OSError):
+            await self.client.close()
+
+    async def joined(self, within_s: float) -> None:
+        """Returns when there is a connection; Transient when there is none in time or never again."""
+        if self.client.is_connected:
+            return
+        if self.closed.is_set():
+            raise Transient(f"{self.name}: the connection to NATS is closed")
+        try:
+            await asyncio.wait_for(self._joined.wait(), within_s)
+        except TimeoutError as error:
+            raise Transient(f"{self.name}: no connection to NATS for {within_s:.0f} s") from error
+
+    async def pause(self, attempt: int) -> None:
+        """Back-off with jitter: some 10 ms at first, half a second at most."""
+        await asyncio.sleep(min(0.01 * 2**attempt, 0.5) * (0.5 + self.rng.random()))
+
+    def tell_when_broken(self, event: asyncio.Event) -> None:
+        """Set the event at every disconnect and every reconnect, until `forget`."""
+        self._lost.add(event)
+
+    def forget(self, event: asyncio.Event) -> None:
+        self._lost.discard(event)
+
+    async def _on_error(self, error: Exception) -> None:
+        log.debug("nats client error", extra={"client": self.name, "error": repr(error)})
+
+    async def _on_disconnected(self) -> None:
+        self._joined.clear()
+        if not self._closing:
+            log.warning("disconnected from NATS", extra={"client": self.name})
+        self._break()
+
+    async def _on_reconnected(self) -> None:
+        self.joins += 1
+        self._joined.set()
+        log.info("connected to NATS again", extra={"client": self.name, "joins": self.joins})
+        self._break()
+
+    async def _on_closed(self) -> None:
+        self.closed.set()
+        self._joined.set()  # nobody waits for ever for what will not come
+        self._break()
+        if not self._closing:
+            log.error("the connection to NATS is closed for good", extra={"client": self.name})
+
+    def _break(self) -> None:
+        for event in list(self._lost):
+            event.set()

@@ -1,0 +1,74 @@
+"""What JetStream writes on the wire and nats-py leaves to its user: reply subjects, status headers, raw reads. As its API pages say."""
+
+from base64 import b64decode
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.js.api import Header
+
+from osmo_eventlog.ports import Recorded, Seq
+
+MESSAGE_ID = Header.MSG_ID.value
+STATUS = Header.STATUS.value
+EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_LAST_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
+TIME_TO_LIVE = "Nats-TTL"
+STALLED = "Nats-Consumer-Stalled"
+
+
+class Position:
+    """Where a delivered message stands, read from its reply subject `$JS.ACK...` (with or without a domain)."""
+
+    __slots__ = ("consumer_seq", "pending", "seq")
+
+    def __init__(self, reply: str) -> None:
+        tokens = reply.split(".")
+        first = 5 if len(tokens) == 9 else 7
+        self.seq: Seq = int(tokens[first])
+        self.consumer_seq = int(tokens[first + 1])
+        self.pending = int(tokens[first + 3])
+
+
+def status_of(message: Msg) -> str:
+    """The status of a message that the server made itself (`100`, `404`, `408`, `409`, `503`), else empty."""
+    if message.data or not message.headers:
+        return ""
+    return message.headers.get(STATUS, "")
+
+
+def recorded(stream: str, message: Msg, seq: Seq) -> Recorded:
+    headers = message.headers
+    return Recorded(stream, message.subject, seq, message.data, headers.get(MESSAGE_ID, "") if headers else "")
+
+
+class StoredMessage(msgspec.Struct):
+    """A message as `$JS.API.STREAM.MSG.GET` answers it."""
+
+    subject: str
+    seq: int
+    data: str = ""
+    hdrs: str = ""
+
+    def payload(self) -> bytes:
+        return b64decode(self.data)
+
+    def headers(self) -> dict[str, str]:
+        lines = b64decode(self.hdrs).decode().split("\r\n")[1:]
+        return {name.strip(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+
+    def recorded(self, stream: str) -> Recorded:
+        return Recorded(stream, self.subject, self.seq, self.payload(), self.headers().get(MESSAGE_ID, ""))
+
+
+class ApiError(msgspec.Struct):
+    code: int
+    err_code: int = 0
+    description: str = ""
+
+
+class GetAnswer(msgspec.Struct):
+    message: StoredMessage | None = None
+    error: ApiError | None = None
+
+
+GET_ANSWER = msgspec.json.Decoder(GetAnswer)
