@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from osmo_storage.stored import StorageError, StoredObject, Transferred
 
 PART_PREFIX = ".osmo-part-"
 AT_ONCE = 8
-CHUNK_BYTES = 1 << 26
+CHUNK_BYTES = 1 << 20
 
 KeyFilter = Callable[[str], bool]
 Progress = Callable[[Transferred], None]
@@ -50,13 +51,13 @@ async def list_objects(prefix: Path, wanted: KeyFilter) -> list[StoredObject]:
 
 def _objects(prefix: Path, wanted: KeyFilter) -> list[_Found]:
     """Regular files below the prefix, or the one that the prefix itself names."""
-    if prefix.is_file():
-        return [_Found(prefix.name, prefix, True, prefix.stat().st_size)]
     return [entry for entry in _walk(prefix, wanted) if entry.regular]
 
 
 def _walk(root: Path, wanted: KeyFilter) -> list[_Found]:
-    """Everything below `root` that is no directory, ordered by key; nothing where there is no such directory."""
+    """Everything below `root` that is no directory, ordered by key; itself where it is a file, nothing where there is nothing."""
+    if root.is_file():
+        return [_Found(root.name, root, True, root.stat().st_size)]
     if not root.is_dir():
         return []
     return sorted(_entries(root, "", wanted), key=lambda entry: entry.key)
@@ -115,7 +116,7 @@ def _copy(source: Path, target: Path) -> int:
         descriptor, name = tempfile.mkstemp(prefix=PART_PREFIX, dir=target.parent)
         part = Path(name)
         with os.fdopen(descriptor, "wb") as writer, source.open("rb") as reader:
-            size = _copy_content(reader.fileno(), writer.fileno(), source)
+            size = _copy_content(reader, writer, source)
             os.fsync(writer.fileno())
             os.fchmod(writer.fileno(), stat.S_IMODE(os.fstat(reader.fileno()).st_mode) | stat.S_IRUSR | stat.S_IWUSR)
         part.replace(target)
@@ -128,16 +129,14 @@ def _copy(source: Path, target: Path) -> int:
     return size
 
 
-def _copy_content(reader: int, writer: int, source: Path) -> int:
+def _copy_content(reader: BinaryIO, writer: BinaryIO, source: Path) -> int:
     """Copy as many bytes as the source has now; its owner may append meanwhile, but not cut it short."""
-    expected = os.fstat(reader).st_size
+    expected = os.fstat(reader.fileno()).st_size
     copied = 0
-    while copied < expected:
-        sent = os.sendfile(writer, reader, copied, min(expected - copied, CHUNK_BYTES))
-        if sent == 0:
-            break
-        copied += sent
-    if os.fstat(writer).st_size != expected:
+    while copied < expected and (piece := reader.read(min(expected - copied, CHUNK_BYTES))):
+        copied += writer.write(piece)
+    writer.flush()
+    if os.fstat(writer.fileno()).st_size != expected:
         raise StorageError(f"{source} shrank while it was copied: {expected} bytes before, {copied} copied")
     return expected
 

@@ -24,7 +24,7 @@ class BadRegex(ValueError):
 
 
 async def upload(directory: Path, uri: str, *, regex: str = "", progress: Progress = _no_progress) -> Transferred:
-    """Put the content of `directory` below `uri`, replacing objects of the same key. Returns when all of it is durable and verified.
+    """Put the content of `directory` (or the one file that it is) below `uri`, replacing objects of the same key. Returns when all of it is durable and verified.
 
     Links to files are followed, links to directories are not; sockets, pipes and devices are named in `skipped`. A file that cannot be
     read, or that shrinks meanwhile, raises StorageError: what was promised to be stored is stored, or the caller knows. A file

@@ -1,0 +1,84 @@
+"""Bringing a task's inputs and taking away its outputs, with lines that say how far it is."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from osmo_runtime import exit_codes
+from osmo_runtime.ctrl.failure import CtrlFailure
+from osmo_runtime.pod import PodInput, PodOutput
+from osmo_storage import Progress, StorageError, Transferred, download, upload
+
+ATTEMPTS = 5
+SAY_EVERY_S = 1.0
+
+Say = Callable[[str], None]
+
+
+async def bring_inputs(inputs: tuple[PodInput, ...], directory: Path, say: Say, rng: random.Random) -> Transferred:
+    """Download every input to `<directory>/<index>`, in order. Raises CtrlFailure (10, or 30 for a URL that names no place)."""
+    total = Transferred()
+    for index, wanted in enumerate(inputs):
+        target = directory / str(index)
+        say(f"Downloading {wanted.url} to {target}")
+
+        def attempt(progress: Progress, wanted: PodInput = wanted, target: Path = target) -> Awaitable[Transferred]:
+            return download(wanted.url, target, regex=wanted.regex, progress=progress)
+
+        done = await _tried(attempt, say, rng, exit_codes.DOWNLOAD, f"download of {wanted.url}")
+        say(f"Downloaded {_amount(done)}")
+        total = Transferred(total.bytes + done.bytes, total.files + done.files)
+    return total
+
+
+async def take_outputs(outputs: tuple[PodOutput, ...], directory: Path, say: Say, rng: random.Random) -> Transferred:
+    """Upload the directory's content to every output, in order. Raises CtrlFailure (12, or 30 for a URL that names no place)."""
+    total = Transferred()
+    for output in outputs:
+        say(f"Uploading to {output.url}")
+
+        def attempt(progress: Progress, output: PodOutput = output) -> Awaitable[Transferred]:
+            return upload(directory, output.url, regex=output.regex, progress=progress)
+
+        done = await _tried(attempt, say, rng, exit_codes.UPLOAD, f"upload to {output.url}")
+        for key in done.skipped:
+            say(f"Left behind, since it is no file: {key}")
+        say(f"Uploaded {_amount(done)}")
+        total = Transferred(total.bytes + done.bytes, total.files + done.files)
+    return total
+
+
+async def _tried(
+    attempt: Callable[[Progress], Awaitable[Transferred]], say: Say, rng: random.Random, code: int, what: str
+) -> Transferred:
+    """Make the transfer, again after a failure, ATTEMPTS times at most."""
+    for number in range(1, ATTEMPTS + 1):
+        try:
+            return await attempt(_spoken(say))
+        except ValueError as error:
+            raise CtrlFailure(exit_codes.BAD_INPUT, str(error)) from error
+        except StorageError as error:
+            if number == ATTEMPTS:
+                raise CtrlFailure(code, f"{what} failed: {error}") from error
+            say(f"Attempt {number} of {ATTEMPTS} failed: {error}")
+            await asyncio.sleep(0.25 * 2.0**number * rng.uniform(0.5, 1))
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _spoken(say: Say) -> Progress:
+    """A progress callback that says something at most once a second."""
+    now = asyncio.get_running_loop().time
+    due = now() + SAY_EVERY_S
+
+    def progress(done: Transferred) -> None:
+        nonlocal due
+        if now() >= due:
+            due = now() + SAY_EVERY_S
+            say(f"... {_amount(done)}")
+
+    return progress
+
+
+def _amount(done: Transferred) -> str:
+    return f"{done.files} files, {done.bytes} bytes"

@@ -1,0 +1,72 @@
+"""Checkpoints: each is a loop in a process of its own that uploads a path every so often, and once more when the command has ended.
+
+What a loop says becomes control lines of the task's log. A failed upload is said and tried again at the next turn.
+"""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from osmo_runtime.user.job import Checkpoint
+
+
+class Checkpoints:
+    """The running loops: process id to the descriptor that it talks into."""
+
+    def __init__(self) -> None:
+        self.running: dict[int, int] = {}
+
+    def start(self, checkpoints: Sequence[Checkpoint]) -> None:
+        for checkpoint in checkpoints:
+            hear, say = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                _run_and_exit(checkpoint, say)
+            os.close(say)
+            self.running[pid] = hear
+
+    def finish(self) -> None:
+        """Ask every loop for its last upload and wait until it is done. The caller still owns the descriptors."""
+        for pid in self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        for pid in self.running:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        self.running.clear()
+
+
+def _run_and_exit(checkpoint: Checkpoint, say: int) -> None:
+    code = 1
+    try:
+        code = run_checkpoint(checkpoint, say)
+    finally:
+        os._exit(code)
+
+
+def run_checkpoint(checkpoint: Checkpoint, say: int) -> int:
+    """Upload until SIGTERM arrives, then once more; 0 when that last upload worked."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    while not select.select([reader], [], [], checkpoint.frequency_s)[0]:
+        _upload(checkpoint, say)
+    return 0 if _upload(checkpoint, say) else 1
+
+
+def _upload(checkpoint: Checkpoint, say: int) -> bool:
+    import asyncio
+
+    from osmo_storage import StorageError, upload
+
+    try:
+        done = asyncio.run(upload(Path(checkpoint.path), checkpoint.url, regex=checkpoint.regex))
+    except (StorageError, ValueError) as error:
+        os.write(say, f"Checkpoint of {checkpoint.path} failed: {error}\n".encode())
+        return False
+    os.write(say, f"Checkpoint of {checkpoint.path}: {done.files} files, {done.bytes} bytes\n".encode())
+    return True
