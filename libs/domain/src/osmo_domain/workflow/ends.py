@@ -7,6 +7,7 @@ of one long decision) is taken up again by `resume`.
 from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from osmo_domain.workflow.aggregation import group_status, workflow_status
 from osmo_domain.workflow.draft import Draft
@@ -20,9 +21,12 @@ from osmo_domain.workflow.events import (
 )
 from osmo_domain.workflow.exit_actions import Ending, after_exit_actions, backoff
 from osmo_domain.workflow.state import Group, Task
-from osmo_domain.workflow.status import FAILED, FINISHED, GROUP_FINISHED, ExitCode, TaskStatus
+from osmo_domain.workflow.status import CANCELED, FAILED, FINISHED, GROUP_FINISHED, ExitCode, TaskStatus
 
 UPSTREAM_FAILED = Ending(TaskStatus.FAILED_UPSTREAM, ExitCode.UPSTREAM, "upstream", "An upstream task failed.")
+
+OF_WHOLE_GROUPS: Final = CANCELED | {TaskStatus.FAILED_UPSTREAM, TaskStatus.FAILED_SERVER_ERROR}
+"""No task gets one of these alone: who finds one in a group that has not ended finds an interrupted end of the group."""
 
 
 def end_task(draft: Draft, task: Task, seen: Ending, at: datetime) -> None:
@@ -90,8 +94,14 @@ def resume(draft: Draft) -> None:
 
 
 def _resume_group(draft: Draft, group: Group) -> None:
-    for task in draft.tasks_of(group):
-        if task.status in GROUP_FINISHED and group.status not in GROUP_FINISHED:
+    ended = [task for task in draft.tasks_of(group) if task.status in GROUP_FINISHED]
+    for task in ended:
+        if task.status in OF_WHOLE_GROUPS:
+            attempt = task.attempt
+            end_group(draft, group, Ending(attempt.status, attempt.exit_code, attempt.reason, attempt.message))
+            return
+    for task in ended:
+        if group.status not in GROUP_FINISHED:
             _after_task(draft, task)
 
 

@@ -164,10 +164,11 @@ def _tagged(state: Workflow, event: WorkflowTagged) -> bool:
 
 
 def _cancel_requested(state: Workflow, event: WorkflowCancelRequested) -> bool:
-    """The first request is the one that counts; a later one may only add force. After the end there is nothing left to cancel."""
-    if state.status in WORKFLOW_FINISHED or (state.cancel_requested_by and not event.force):
+    """The first request is the one that counts; a later one may only add force, which also tells how pods are to go after the end."""
+    ended = state.status in WORKFLOW_FINISHED
+    if not event.force and (ended or state.cancel_requested_by):
         return False
-    if not state.cancel_requested_by:
+    if not ended and not state.cancel_requested_by:
         state.cancel_requested_by, state.cancel_message = event.user, event.message
     state.cancel_forced = state.cancel_forced or event.force
     return True
