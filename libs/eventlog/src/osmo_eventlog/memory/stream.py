@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from osmo_domain.errors import Poison, Stale, Transient
-from osmo_eventlog.matching import is_pattern, matches, matches_any
+from osmo_eventlog.matching import is_pattern, matcher, matches, matches_any
 from osmo_eventlog.memory.clock import Clock
 from osmo_eventlog.ports import Recorded, Seq
 from osmo_eventlog.streams import MAX_MESSAGE_BYTES, StreamSpec
@@ -70,9 +70,10 @@ class MemoryStream:
     def scan(self, patterns: Sequence[str], after: Seq, limit: int) -> tuple[list[Recorded], Seq]:
         """Up to `limit` matching messages behind `after`, and the position up to which was looked."""
         found: list[Recorded] = []
+        wanted = matcher(patterns)
         for index in range(after, len(self._messages)):
             record = self._messages[index]
-            if record is not None and matches_any(patterns, record.subject):
+            if record is not None and wanted(record.subject):
                 found.append(record)
                 if len(found) == limit:
                     return found, index + 1

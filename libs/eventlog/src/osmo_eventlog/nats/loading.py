@@ -1,6 +1,6 @@
 """Reading an aggregate, or where a stream stands: always the leader's answer (style P14, P15)."""
 
-from nats.js.api import DeliverPolicy
+from nats.js.api import DeliverPolicy, StreamState
 
 from osmo_domain.errors import Transient
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
@@ -37,6 +37,13 @@ class Loading:
         return found.recorded(stream) if found is not None else None
 
     async def last_seq(self, stream: str) -> Seq:
+        return (await self._state(stream)).last_seq
+
+    async def count(self, stream: str) -> int:
+        """How many messages the stream holds."""
+        return (await self._state(stream)).messages
+
+    async def _state(self, stream: str) -> StreamState:
         deadline = Deadline(self._link, DEADLINE_S)
         while True:
             await deadline.joined()
@@ -45,7 +52,7 @@ class Loading:
             except LIBRARY_ERRORS as error:
                 await deadline.again(translate(error, f"position of {stream}"), error)
             else:
-                return info.state.last_seq
+                return info.state
 
     async def _stretch(self, stream: str, subject: str, after: Seq, upto: Seq) -> list[Recorded]:
         """The subject's messages behind `after`, up to the position `upto`, which exists."""

@@ -47,6 +47,8 @@ class Reader:
         self._heard_at = 0.0
         self._pending = 0
         self.newest_taken: Seq = 0
+        self.waiting = 0
+        """How many messages were there for this reader when it started."""
 
     async def start(self, subjects: Sequence[str], policy: DeliverPolicy, start_seq: Seq | None) -> None:
         """Raises Transient when the server does not make the consumer now."""
@@ -72,7 +74,7 @@ class Reader:
         except LIBRARY_ERRORS as error:
             raise translate(error, f"follow {self._stream}") from error
         self._consumer = made.name
-        self._pending = made.num_pending or 0
+        self.waiting = self._pending = made.num_pending or 0
         self._heard_at = self._now()
 
     async def take(self, limit: int) -> Sequence[Recorded]:

@@ -52,17 +52,16 @@ class NatsDelivery:
 
 
 class Pull:
-    """One request for messages: complete when all came, or when the server said that there are no more."""
+    """One request for messages: over when all came, or when the server said that there are no more."""
 
     def __init__(self, wanted: int) -> None:
-        self.wanted = wanted
-        self.got = 0
+        self._missing = wanted
         self.status = ""
         self.over = asyncio.Event()
 
     def count(self) -> None:
-        self.got += 1
-        if self.got == self.wanted:
+        self._missing -= 1
+        if self._missing == 0:
             self.over.set()
 
     def end(self, status: str) -> None:
@@ -80,17 +79,23 @@ class NatsWorkQueue:
         self._numbers = itertools.count()
         self._subscription: Subscription | None = None
         self._arrived: deque[NatsDelivery] = deque()
-        self._pulls: dict[str, Pull] = {}
+        self._turn = asyncio.Lock()
+        self._asked = ""
+        self._pull = Pull(0)
         self._lost = asyncio.Event()
 
     async def fetch(self, limit: int, *, wait_s: float) -> Sequence[Delivery]:
+        async with self._turn:
+            return await self._fetch(limit, wait_s)
+
+    async def _fetch(self, limit: int, wait_s: float) -> Sequence[Delivery]:
         if not self._arrived:
             await self._link.joined(DEADLINE_S)
-            await self._pull(limit, 0)
+            await self._pull_once(limit, 0)
         if not self._arrived and wait_s > 0:
-            await self._pull(1, wait_s)
+            await self._pull_once(1, wait_s)
             if self._arrived and limit > 1:
-                await self._pull(limit - 1, 0)
+                await self._pull_once(limit - 1, 0)
         return [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
 
     @contextlib.asynccontextmanager
@@ -106,25 +111,22 @@ class NatsWorkQueue:
             self._link.forget(self._lost)
             await asyncio.shield(asyncio.ensure_future(self._release()))
 
-    async def _pull(self, wanted: int, wait_s: float) -> None:
+    async def _pull_once(self, wanted: int, wait_s: float) -> None:
         """Ask for messages and wait until they are there, or the server says that there are none (within `wait_s`)."""
-        reply = f"{self._inbox}.{next(self._numbers)}"
-        pull = self._pulls[reply] = Pull(wanted)
-        try:
-            await self._send(wanted, wait_s, reply)
-            await self._settled(pull, wait_s)
-        finally:
-            del self._pulls[reply]
+        self._asked = f"{self._inbox}.{next(self._numbers)}"
+        pull = self._pull = Pull(wanted)
+        await self._send(wanted, wait_s)
+        await self._settled(pull, wait_s)
         if pull.status and pull.status not in _IDLE:
             await self._repair(pull.status)
 
-    async def _send(self, wanted: int, wait_s: float, reply: str) -> None:
+    async def _send(self, wanted: int, wait_s: float) -> None:
         request: dict[str, object] = {"batch": wanted}
         request.update({"expires": int(wait_s * 1e9)} if wait_s > 0 else {"no_wait": True})
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._durable}"
         self._lost.clear()
         try:
-            await self._link.client.publish(subject, json.dumps(request).encode(), reply=reply)
+            await self._link.client.publish(subject, json.dumps(request).encode(), reply=self._asked)
         except LIBRARY_ERRORS as error:
             raise translate(error, f"fetch from {self._durable}") from error
 
@@ -139,17 +141,14 @@ class NatsWorkQueue:
                 wait.cancel()
 
     async def _on_message(self, message: Msg) -> None:
-        pull = self._pulls.get(message.subject)
         status = status_of(message)
-        if status:
-            if pull is not None and status != "100":
-                pull.end(status)
-            return
-        # A message of a pull that was cancelled stays here too, and the next fetch gives it.
-        record = recorded(self._stream, message, Position(message.reply).seq)
-        self._arrived.append(NatsDelivery(record, message.reply, self._link))
-        if pull is not None:
-            pull.count()
+        if not status:
+            # Messages come under their own subjects; what a cancelled pull still brings stays here for the next fetch.
+            record = recorded(self._stream, message, Position(message.reply).seq)
+            self._arrived.append(NatsDelivery(record, message.reply, self._link))
+            self._pull.count()
+        elif message.subject == self._asked and status != "100":
+            self._pull.end(status)
 
     async def _repair(self, status: str) -> None:
         """The consumer did not answer: it is gone (make it again where we know how) or its server is not ready yet."""
