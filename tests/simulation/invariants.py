@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tests.simulation.workload import SimulatedWorkflow
+
 from osmo_domain.commit import Commit, UnknownEvent
 from osmo_domain.workflow.events import GroupFinished, TaskFinished, WorkflowEvent, WorkflowFinished
 from osmo_domain.workflow.evolve import apply_commit
 from osmo_domain.workflow.state import Workflow
 from osmo_domain.workflow.status import FINISHED, GROUP_FINISHED, WORKFLOW_FINISHED, TaskStatus
-from tests.simulation.workload import SimulatedWorkflow
 
 History = Sequence[Commit[WorkflowEvent | UnknownEvent]]
 
