@@ -91,9 +91,10 @@ class CheckData(Struct, frozen=True, omit_defaults=True, tag="check_data"):
 
 
 class DataChecked(Struct, frozen=True, omit_defaults=True, tag="data_checked"):
-    """`problems` maps a URI to why it will not do; empty = all good."""
+    """`problems` maps a URI to why it will not do; empty = all good. `codes` maps the same URIs to stable codes (`data.outside_roots`)."""
 
     problems: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
 
 
 class ExplainPending(Struct, frozen=True, omit_defaults=True, tag="explain_pending"):

@@ -31,7 +31,7 @@ def read_key(settings: LogRouterSettings) -> bytes | None:
             "OSMO_TASK_KEY_FILE is not set: without it no task can prove who it is (OSMO_ACCEPT_UNPROVEN_TASKS=true believes all of them)"
         )
     try:
-        key = Path(settings.task_key_file).read_bytes()
+        key = Path(settings.task_key_file).read_bytes().strip()
     except OSError as error:
         raise BadSettings(f"OSMO_TASK_KEY_FILE: cannot read {settings.task_key_file}: {error.strerror}") from error
     if not key:

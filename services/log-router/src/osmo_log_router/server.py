@@ -88,5 +88,6 @@ async def _health(_: web.Request) -> web.Response:
 
 
 async def _close_all(app: web.Application) -> None:
-    sockets = list(app[_SOCKETS])
-    await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY, message=b"restarting") for socket in sockets))
+    sockets: _Sockets = app[_SOCKETS]
+    closing = [socket.close(code=WSCloseCode.GOING_AWAY, message=b"restarting") for socket in list(sockets)]
+    await asyncio.gather(*closing)

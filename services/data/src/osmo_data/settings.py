@@ -1,0 +1,23 @@
+"""What the data service is told from outside: OSMO_* variables."""
+
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class DataSettings(Struct, frozen=True):
+    """`data_root` is where tasks' outputs are kept, always allowed. `data_allowed_roots` are further directories that `file://` URIs may name,
+    separated as in PATH; empty = everything, as fits tasks that run as the same person on the same machine."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    log_level: str = "INFO"
+    data_root: str = ""
+    data_allowed_roots: str = ""
+
+    def roots(self) -> tuple[Path, ...]:
+        """Empty = everything is allowed."""
+        if not self.data_allowed_roots:
+            return ()
+        named = [self.data_root, *self.data_allowed_roots.split(os.pathsep)]
+        return tuple(Path(root).resolve() for root in named if root)
