@@ -74,6 +74,11 @@ def name_counter(name: str) -> str:
     return f"osmo.name.{name}"
 
 
+def submission_claim(uuid: str) -> str:
+    """Which workflow a submission with an idempotency key became. In NAMES; `=` stands in no name."""
+    return f"osmo.name.={uuid}"
+
+
 def scheduler_questions(shard: int) -> str:
     return f"osmo.rpc.scheduler.{shard}"
 

@@ -25,6 +25,8 @@ class WorkflowSubmitted(Struct, frozen=True, omit_defaults=True, tag="workflow.s
     at: datetime
     plan: Plan | None = None
     plan_blob: str = ""
+    draft_blob: str = ""
+    """The plan before its ids were put in, where the user's text held `{{workflow_id}}` or `{{uuid}}`: what runs again gets new ones."""
     spec_blob: str = ""
     template_blob: str = ""
     parent_name: str = ""
@@ -47,6 +49,7 @@ class WorkflowRejected(Struct, frozen=True, omit_defaults=True, tag="workflow.re
     priority: str = "NORMAL"
     spec_blob: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    error_code: str = "USER"
 
 
 class WorkflowCancelRequested(Struct, frozen=True, omit_defaults=True, tag="workflow.cancel_requested"):
