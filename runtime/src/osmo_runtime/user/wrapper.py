@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from osmo_runtime import messages
-from osmo_runtime.exit_codes import SIGNAL_OFFSET, exit_code_of
+from osmo_runtime.exit_codes import NOT_EXECUTABLE, SIGNAL_OFFSET, exit_code_of
 from osmo_runtime.user.checkpoint import Checkpoints
 from osmo_runtime.user.command import CannotStart, start
 from osmo_runtime.user.descendants import adopt_orphans, kill_descendants
@@ -19,15 +19,15 @@ from osmo_runtime.user.relay import Relay
 SIGTERM_EXIT = SIGNAL_OFFSET + signal.SIGTERM
 
 
-def run_user(job: UserJob) -> int:
-    """Run `job` as ctrl says, and return the exit code for the container."""
+def run_user(job: UserJob, *, cannot_start: str = "") -> int:
+    """Run `job` as ctrl says, and return the exit code for the container. `cannot_start` is said instead of running anything."""
     adopt_orphans()
     try:
         link = connect(job.socket, within_s=job.connect_within_s)
     except CtrlGone:
         return SIGTERM_EXIT
     try:
-        return Wrapper(job, link).run()
+        return Wrapper(job, link, cannot_start).run()
     finally:
         link.close()
 
@@ -35,9 +35,10 @@ def run_user(job: UserJob) -> int:
 class Wrapper:
     """One selector over ctrl's socket, the command's output, the checkpoints' output and signals."""
 
-    def __init__(self, job: UserJob, link: CtrlLink) -> None:
+    def __init__(self, job: UserJob, link: CtrlLink, cannot_start: str = "") -> None:
         self._job = job
         self._link = link
+        self._cannot_start = cannot_start
         self._selector = selectors.DefaultSelector()
         self._checkpoints = Checkpoints()
         self._command = 0
@@ -85,6 +86,8 @@ class Wrapper:
 
     def _run_once(self) -> int:
         """Start the command and relay its lines until it has ended, with all that it started. Returns its wait status."""
+        if self._cannot_start:
+            raise CannotStart(NOT_EXECUTABLE, self._cannot_start)
         started = start(self._job.argv, self._job.environment)
         self._command, self._status = started.pid, None
         relays = [self._relay(started.stdout, messages.MESSAGE_OUT), self._relay(started.stderr, messages.MESSAGE_ERR)]
