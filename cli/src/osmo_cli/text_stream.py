@@ -14,14 +14,20 @@ def copy_to_stdout(response: http.client.HTTPResponse) -> bool:
     out = sys.stdout.buffer
     ended_line = True
     try:
-        while chunk := response.read1(CHUNK):
+        while chunk := _next_chunk(response):
             out.write(chunk)
             out.flush()
             ended_line = chunk.endswith(b"\n")
-    except (http.client.HTTPException, ConnectionError, TimeoutError):
-        return False
     finally:
         response.close()
-        if not ended_line:
-            say()
-    return True
+    if not ended_line:
+        say()
+    return chunk is not None
+
+
+def _next_chunk(response: http.client.HTTPResponse) -> bytes | None:
+    """What has come by now; empty at the end, None where the connection broke."""
+    try:
+        return response.read1(CHUNK)
+    except (http.client.HTTPException, ConnectionError, TimeoutError):
+        return None
