@@ -3,11 +3,11 @@
 import asyncio
 
 from osmo_domain.errors import Poison, Stale
-from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
-from osmo_eventlog.nats.link import ATTEMPT_S, DEADLINE_S, Link
+from osmo_eventlog.nats.errors import LIBRARY_ERRORS, ApiRefusal, translate
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.retrying import Deadline
 from osmo_eventlog.nats.stored import StoredMessages
-from osmo_eventlog.nats.wire import EXPECTED_LAST, EXPECTED_LAST_SUBJECT, MESSAGE_ID, TIME_TO_LIVE
+from osmo_eventlog.nats.wire import EXPECTED_LAST, EXPECTED_LAST_SUBJECT, MESSAGE_ID, PUBLISH_ANSWER, TIME_TO_LIVE
 from osmo_eventlog.ports import Seq
 from osmo_eventlog.streams import MAX_MESSAGE_BYTES, stream_of
 
@@ -50,13 +50,12 @@ class Appending:
         self, subject: str, data: bytes, headers: dict[str, str], message_id: str, expected: Seq | None, checked: str
     ) -> Seq:
         """Publish until the outcome is known: always the same id and the same expectation."""
-        deadline = Deadline(self._link, DEADLINE_S)
+        deadline = Deadline(self._link)
         doubts = 0
         while True:
             await deadline.joined()
             try:
-                # a new dict each time: nats-py may write into the one that it is given
-                ack = await self._link.js.publish(subject, data, timeout=ATTEMPT_S, headers=dict(headers))
+                return await self._attempt(subject, data, headers)
             except LIBRARY_ERRORS as error:
                 failure = translate(error, f"append to {subject}")
                 if not isinstance(failure, Stale):
@@ -69,8 +68,16 @@ class Appending:
                 if doubts >= _TRIES_WITHOUT_A_CULPRIT:
                     raise failure from error
                 await asyncio.sleep(0.002 + 0.008 * self._link.rng.random())
-            else:
-                return ack.seq
+
+    async def _attempt(self, subject: str, data: bytes, headers: dict[str, str]) -> Seq:
+        # A new dict each time: the client may write into the one that it is given (P17).
+        reply = await self._link.asking.ask(
+            subject, data, timeout_s=self._link.attempt_s, headers=dict(headers) or None
+        )
+        answer = PUBLISH_ANSWER.decode(reply.data)
+        if answer.error is not None:
+            raise ApiRefusal(answer.error)
+        return answer.seq
 
     async def _landed(self, checked: str, expected: Seq, message_id: str) -> Seq | None:
         """Where an earlier try of ours landed; None when nothing stands behind `expected` yet; Stale when only others do."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from osmo_eventlog.nats.append import Appending
 from osmo_eventlog.nats.blobs import NatsBlobs
 from osmo_eventlog.nats.leases import NatsLeases
-from osmo_eventlog.nats.link import ConnectionLost, Link
+from osmo_eventlog.nats.link import ATTEMPT_S, DEADLINE_S, ConnectionLost, Link
 from osmo_eventlog.nats.log import NatsEventLog
 from osmo_eventlog.nats.pieces import Pieces
 from osmo_eventlog.nats.requests import NatsRequests
@@ -40,10 +40,19 @@ class NatsConnection:
 
 @contextlib.asynccontextmanager
 async def connect(
-    url: str, *, name: str, rng: random.Random, streams: Sequence[StreamSpec] = STREAMS
+    url: str,
+    *,
+    name: str,
+    rng: random.Random,
+    streams: Sequence[StreamSpec] = STREAMS,
+    deadline_s: float = DEADLINE_S,
+    attempt_s: float = ATTEMPT_S,
 ) -> AsyncIterator[NatsConnection]:
-    """Connected on entry, however long the server takes to come up; drained on leaving. `url` may list several servers, with commas."""
-    link = Link(name, rng, (*streams, *BUCKETS))
+    """Connected on entry, however long the server takes to come up; drained on leaving. `url` may list several servers, with commas.
+
+    A call tries for `deadline_s` before it is Transient; each of its tries waits `attempt_s` for the server's answer.
+    """
+    link = Link(name, rng, (*streams, *BUCKETS), deadline_s=deadline_s, attempt_s=attempt_s)
     await link.open(url)
     try:
         yield NatsConnection(link)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from osmo_eventlog.nats.errors import CONSUMER_NOT_FOUND, LIBRARY_ERRORS, translate
-from osmo_eventlog.nats.link import DEADLINE_S, Link
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.retrying import Deadline
 from osmo_eventlog.streams import MAX_ACK_PENDING
 
@@ -44,7 +44,7 @@ class Consumers:
         return True
 
     async def _make(self, stream: str, config: ConsumerConfig) -> None:
-        deadline = Deadline(self._link, DEADLINE_S)
+        deadline = Deadline(self._link)
         while True:
             await deadline.joined()
             try:

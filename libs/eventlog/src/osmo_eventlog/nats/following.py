@@ -1,13 +1,14 @@
 """`EventLog.follow`: readers one after another, so that what comes out has no gaps and no repeats whatever happens to the connection."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from nats.js.api import DeliverPolicy
 
 from osmo_domain.errors import Transient
 from osmo_eventlog.matching import matcher
-from osmo_eventlog.nats.link import DEADLINE_S, Link
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.loading import Loading
 from osmo_eventlog.nats.reader import Broken, Reader, reading
 from osmo_eventlog.ports import After, LastPerSubject, OnlyNew, Recorded, Seq, Start
@@ -25,7 +26,7 @@ class Following:
 
     async def follow(
         self, stream: str, subjects: Sequence[str], start: Start, *, batch: int
-    ) -> AsyncIterator[Sequence[Recorded]]:
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
         position: Seq = 0
         match start:
             case After(seq=seq):
@@ -34,14 +35,16 @@ class Following:
                 position = await self._newest(stream)
             case LastPerSubject():
                 position = await self._newest(stream)
-                async for records in self._last_per_subject(stream, subjects, position, batch):
-                    yield records
-        async for records in self._behind(stream, subjects, position, batch):
-            yield records
+                async with aclosing(self._last_per_subject(stream, subjects, position, batch)) as first:
+                    async for records in first:
+                        yield records
+        async with aclosing(self._behind(stream, subjects, position, batch)) as rest:
+            async for records in rest:
+                yield records
 
     async def _behind(
         self, stream: str, subjects: Sequence[str], position: Seq, batch: int
-    ) -> AsyncIterator[Sequence[Recorded]]:
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
         """Everything behind the position, for ever; a broken reader is replaced by one behind what was given."""
         asked, wanted = subjects, matcher(subjects)
         failures = 0
@@ -64,12 +67,12 @@ class Following:
 
     async def _last_per_subject(
         self, stream: str, subjects: Sequence[str], horizon: Seq, batch: int
-    ) -> AsyncIterator[Sequence[Recorded]]:
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
         """The last message of every subject up to the horizon. A subject that moved on meanwhile is left to what follows the horizon."""
         position, failures = 0, 0
         while True:
             try:
-                async with reading(self._link, stream, subjects, DeliverPolicy.LAST_PER_SUBJECT) as reader:
+                async with reading(self._link, stream, subjects or [">"], DeliverPolicy.LAST_PER_SUBJECT) as reader:
                     while (records := await _next_up_to(reader, horizon, batch)) is not None:
                         fresh = [record for record in records if position < record.seq <= horizon]
                         if fresh:
@@ -102,7 +105,7 @@ class Following:
             if self._link.closed.is_set():
                 raise error
             try:
-                await self._link.joined(DEADLINE_S)
+                await self._link.joined(self._link.deadline_s)
             except Transient:
                 continue
 

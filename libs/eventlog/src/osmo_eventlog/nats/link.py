@@ -11,6 +11,7 @@ import nats.errors
 from nats.js import JetStreamContext
 
 from osmo_domain.errors import Transient
+from osmo_eventlog.nats.asking import Asking
 from osmo_eventlog.streams import StreamSpec
 
 log = logging.getLogger("osmo.eventlog.nats")
@@ -28,12 +29,17 @@ class ConnectionLost(RuntimeError):
 
 
 class Link:
-    def __init__(self, name: str, rng: random.Random, specs: Sequence[StreamSpec]) -> None:
+    def __init__(
+        self, name: str, rng: random.Random, specs: Sequence[StreamSpec], *, deadline_s: float, attempt_s: float
+    ) -> None:
+        self.deadline_s = deadline_s
+        self.attempt_s = attempt_s
         self.name = name
         self.rng = rng
         self.specs = specs
         self.client = nats.aio.client.Client()
-        self.js: JetStreamContext = self.client.jetstream(timeout=ATTEMPT_S)
+        self.js: JetStreamContext = self.client.jetstream(timeout=attempt_s)
+        self.asking = Asking(self.client)
         self.closed = asyncio.Event()
         self.joins = 0
         """Counts the times that the connection came back: what was asked before may never be answered."""
@@ -55,13 +61,14 @@ class Link:
             ping_interval=PING_EVERY_S,
             drain_timeout=5,
         )
+        await self.asking.open()
         self._joined.set()
 
     async def close(self) -> None:
         """Sends what is buffered and leaves; what cannot be sent within the deadline is given up."""
         self._closing = True
         try:
-            await asyncio.wait_for(self.client.drain(), DEADLINE_S)
+            await asyncio.wait_for(self.client.drain(), self.deadline_s)
         except (nats.errors.Error, TimeoutError, OSError):
             await self.client.close()
 
@@ -92,6 +99,7 @@ class Link:
 
     async def _on_disconnected(self) -> None:
         self._joined.clear()
+        self.asking.lose()
         if not self._closing:
             log.warning("disconnected from NATS", extra={"client": self.name})
         self._break()

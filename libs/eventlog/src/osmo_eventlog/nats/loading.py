@@ -4,7 +4,7 @@ from nats.js.api import DeliverPolicy, StreamState
 
 from osmo_domain.errors import Transient
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
-from osmo_eventlog.nats.link import DEADLINE_S, Link
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.reader import Broken, reading
 from osmo_eventlog.nats.retrying import Deadline
 from osmo_eventlog.nats.stored import StoredMessages
@@ -44,7 +44,7 @@ class Loading:
         return (await self._state(stream)).messages
 
     async def _state(self, stream: str) -> StreamState:
-        deadline = Deadline(self._link, DEADLINE_S)
+        deadline = Deadline(self._link)
         while True:
             await deadline.joined()
             try:
@@ -56,7 +56,7 @@ class Loading:
 
     async def _stretch(self, stream: str, subject: str, after: Seq, upto: Seq) -> list[Recorded]:
         """The subject's messages behind `after`, up to the position `upto`, which exists."""
-        deadline = Deadline(self._link, DEADLINE_S)
+        deadline = Deadline(self._link)
         found: list[Recorded] = []
         while True:
             await deadline.joined()

@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
-from osmo_eventlog.nats.link import ATTEMPT_S, Link
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.wire import STALLED, Position, recorded, status_of
 from osmo_eventlog.ports import Recorded, Seq
 
@@ -70,7 +70,7 @@ class Reader:
         )
         try:
             self._subscription = await self._link.client.subscribe(inbox, cb=self._on_message)
-            made = await self._link.js.add_consumer(self._stream, config, timeout=ATTEMPT_S)
+            made = await self._link.js.add_consumer(self._stream, config, timeout=self._link.attempt_s)
         except LIBRARY_ERRORS as error:
             raise translate(error, f"follow {self._stream}") from error
         self._consumer = made.name

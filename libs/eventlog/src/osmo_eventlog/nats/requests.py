@@ -26,7 +26,7 @@ class NatsRequests:
 
     async def ask(self, subject: str, data: bytes, *, timeout_s: float) -> bytes:
         try:
-            reply = await self._link.client.request(subject, data, timeout=timeout_s)
+            reply = await self._link.asking.ask(subject, data, timeout_s=timeout_s)
         except LIBRARY_ERRORS as error:
             raise translate(error, f"question to {subject}") from error
         if reply.headers and ERROR_HEADER in reply.headers:

@@ -8,9 +8,9 @@ from osmo_eventlog.nats.link import Link
 
 
 class Deadline:
-    def __init__(self, link: Link, within_s: float) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
-        self._until = asyncio.get_running_loop().time() + within_s
+        self._until = asyncio.get_running_loop().time() + link.deadline_s
         self._attempt = 0
 
     def left_s(self) -> float:

@@ -2,15 +2,11 @@
 
 import json
 
-from osmo_domain.errors import Transient
-from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
-from osmo_eventlog.nats.link import ATTEMPT_S, DEADLINE_S, Link
+from osmo_eventlog.nats.errors import LIBRARY_ERRORS, NO_MESSAGE, ApiRefusal, translate
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.retrying import Deadline
-from osmo_eventlog.nats.wire import GET_ANSWER, ApiError, StoredMessage
+from osmo_eventlog.nats.wire import GET_ANSWER, StoredMessage
 from osmo_eventlog.ports import Recorded, Seq
-
-_NO_MESSAGE = 10037
-_STREAM_NOT_FOUND = 10059
 
 
 class StoredMessages:
@@ -39,24 +35,18 @@ class StoredMessages:
 
     async def _get(self, stream: str, request: dict[str, object]) -> StoredMessage | None:
         body = json.dumps(request).encode()
-        deadline = Deadline(self._link, DEADLINE_S)
+        deadline = Deadline(self._link)
         while True:
             await deadline.joined()
             try:
-                reply = await self._link.client.request(f"$JS.API.STREAM.MSG.GET.{stream}", body, timeout=ATTEMPT_S)
+                return await self._answered(stream, body)
             except LIBRARY_ERRORS as error:
                 await deadline.again(translate(error, f"read of {stream}"), error)
-                continue
-            answer = GET_ANSWER.decode(reply.data)
-            if answer.error is None:
-                return answer.message
-            if answer.error.err_code == _NO_MESSAGE:
-                return None
-            failure = _failure(stream, answer.error)
-            await deadline.again(failure, failure)
 
-
-def _failure(stream: str, error: ApiError) -> Exception:
-    if error.err_code == _STREAM_NOT_FOUND or error.code < 500:
-        return RuntimeError(f"read of {stream}: {error.description} ({error.err_code})")
-    return Transient(f"read of {stream}: {error.description} ({error.err_code})")
+    async def _answered(self, stream: str, body: bytes) -> StoredMessage | None:
+        subject = f"$JS.API.STREAM.MSG.GET.{stream}"
+        reply = await self._link.asking.ask(subject, body, timeout_s=self._link.attempt_s)
+        answer = GET_ANSWER.decode(reply.data)
+        if answer.error is not None and answer.error.err_code != NO_MESSAGE:
+            raise ApiRefusal(answer.error)
+        return answer.message

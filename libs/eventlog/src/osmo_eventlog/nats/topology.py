@@ -6,7 +6,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 
 from osmo_eventlog.nats.connection import NatsConnection
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, STREAM_NAME_IN_USE, translate
-from osmo_eventlog.nats.link import DEADLINE_S, Link
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.retrying import Deadline
 from osmo_eventlog.streams import BUCKETS, STREAMS, StreamSpec
 
@@ -39,7 +39,7 @@ def stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:
 
 
 async def _apply(link: Link, config: StreamConfig) -> None:
-    deadline = Deadline(link, DEADLINE_S)
+    deadline = Deadline(link)
     while True:
         await deadline.joined()
         try:

@@ -14,6 +14,7 @@ EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 EXPECTED_LAST_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 TIME_TO_LIVE = "Nats-TTL"
 STALLED = "Nats-Consumer-Stalled"
+NO_RESPONDERS = "503"
 
 
 class Position:
@@ -71,4 +72,13 @@ class GetAnswer(msgspec.Struct):
     error: ApiError | None = None
 
 
+class PublishAnswer(msgspec.Struct):
+    """`duplicate`: the message was stored before, at `seq`."""
+
+    seq: int = 0
+    duplicate: bool = False
+    error: ApiError | None = None
+
+
 GET_ANSWER = msgspec.json.Decoder(GetAnswer)
+PUBLISH_ANSWER = msgspec.json.Decoder(PublishAnswer)

@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 from osmo_domain.errors import Transient
 from osmo_eventlog.nats.consumers import Consumers
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
-from osmo_eventlog.nats.link import ATTEMPT_S, DEADLINE_S, Link
+from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.wire import Position, recorded, status_of
 from osmo_eventlog.ports import Delivery, Recorded
 
@@ -90,7 +90,7 @@ class NatsWorkQueue:
 
     async def _fetch(self, limit: int, wait_s: float) -> Sequence[Delivery]:
         if not self._arrived:
-            await self._link.joined(DEADLINE_S)
+            await self._link.joined(self._link.deadline_s)
             await self._pull_once(limit, 0)
         if not self._arrived and wait_s > 0:
             await self._pull_once(1, wait_s)
@@ -134,7 +134,7 @@ class NatsWorkQueue:
         """Returns when the pull is over, when the connection broke (what was asked may never be answered), or when it is time to ask again."""
         waits = [asyncio.ensure_future(pull.over.wait()), asyncio.ensure_future(self._lost.wait())]
         try:
-            limit_s = (wait_s if wait_s > 0 else ATTEMPT_S) + _GRACE_S
+            limit_s = (wait_s if wait_s > 0 else self._link.attempt_s) + _GRACE_S
             await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
