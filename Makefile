@@ -43,9 +43,7 @@ chaos: install
 	$(BIN)/python -m pytest -m chaos tests/chaos
 
 lock: install
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:dev \
-	  $(MEMBERS) --extra up --python-version 3.11 -o requirements.lock
-	sed -i '/^osmo-/,/^[^ ]/{/^osmo-/d}' requirements.lock
+	$(BIN)/python tools/lock.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .osmo

@@ -17,7 +17,7 @@ from osmo_cli.up.nats_server import NatsServer
 from osmo_cli.up.postgres import Postgres
 from osmo_cli.up.probe import pools_online, running_tasks
 from osmo_cli.up.seed import write_seed
-from osmo_cli.up.services import Addresses, Service, inherited, services
+from osmo_cli.up.services import Addresses, Service, services
 from osmo_cli.up.supervisor import Interrupted, Supervisor, say_on_stderr
 
 SERVERS_WITHIN_S = 60.0
@@ -126,12 +126,11 @@ class _Run:
         supervisor, options = self._supervisor, self._options
         names = [service.name for service in wanted]
         say_on_stderr(f"starting {', '.join(names)} ...")
-        environ = inherited(options.environ)
         # What is imported by now is shared by all services; frozen, no collection of theirs touches (and so copies) it.
         gc.freeze()
         for service in wanted:
             self._services.append(service.name)
-            supervisor.start(service.birth(self._data_dir, environ))
+            supervisor.start(service.birth(self._data_dir, options.environ))
         supervisor.wait_until("services", lambda: supervisor.all_ready(names), within_s=SERVICES_WITHIN_S)
         supervisor.wait_until(
             "pools", lambda: pools_online(options.host, options.port, options.pools), within_s=SERVICES_WITHIN_S

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from osmo_cli.up.children import Birth
 from osmo_cli.up.layout import DataDir, Ports
 
-PREFIX = "OSMO_"
-
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`module` has `serve(environ, ready_fd)`. `needs_streams`: it binds to streams that must be there."""
+    """`module` has `serve(environ, ready_fd)`. `settings` win over what the environment of `osmo up` says."""
 
     name: str
     module: str
@@ -60,7 +58,9 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
     found = [
         Service("data", "osmo_data.__main__", {**shared, "OSMO_DATA_ROOT": str(data_dir.storage)}),
         Service("submit", "osmo_submit.__main__", shared),
-        Service("scheduler", "osmo_scheduler.__main__", {**shared, **key, "OSMO_SHARD": "0"}),
+        Service(
+            "scheduler", "osmo_scheduler.__main__", {**shared, **key, "OSMO_SHARD": "0", "OSMO_INSTANCE": "osmo-up"}
+        ),
         Service("log-router", "osmo_log_router.__main__", {**shared, **key, **router}),
         _agent("default", "process", data_dir, {**shared, "OSMO_LOG_ROUTER_URL": router_url}),
     ]
@@ -76,8 +76,3 @@ def _agent(backend: str, runtime: str, data_dir: DataDir, settings: Mapping[str,
     state.mkdir(parents=True, exist_ok=True)
     own = {"OSMO_BACKEND": backend, "OSMO_RUNTIME": runtime, "OSMO_STATE_DIR": str(state)}
     return Service(f"agent-{backend}", "osmo_agent.__main__", {**settings, **own})
-
-
-def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a service sees of our own environment: everything but settings, which `up` decides."""
-    return {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
