@@ -42,8 +42,8 @@ def walkthrough_problems() -> Iterator[str]:
 
 def glossary_problems() -> Iterator[str]:
     words: list[str] = []
-    for line, (word, meaning) in _numbered(GLOSSARY, ROW):
-        word, meaning = word.strip(), meaning.strip()
+    for line, cells in _numbered(GLOSSARY, ROW):
+        word, meaning = (cell.strip() for cell in cells)
         if set(word) <= set("-: ") or word.lower() == "word":
             words.clear()
             continue
