@@ -108,6 +108,7 @@ class Ctrl:
     async def connect(self, app: LogRouterApp, *, frames: int | None = None) -> None:
         """One connection; breaks after some frames if `frames` says so, else ends when all is acknowledged."""
         self.connections += 1
+        acked = self._acked
         conversation = Conversation()
         token = task_token(KEY, self.attempt.workflow_id, self.attempt.task, self.attempt.retry_id)
         assert app.router is not None
@@ -115,7 +116,7 @@ class Ctrl:
             async with open_session(app.router, self.attempt, conversation.hear) as session:
                 await session.receive(Hello(token, "1"))
                 await conversation.until(bool)
-                for number, frame in enumerate(self._frames(conversation.heard[0])):
+                for number, frame in enumerate(self._frames(conversation.heard[0], acked)):
                     if number == frames:
                         return
                     await session.receive(frame)
@@ -130,6 +131,8 @@ class Ctrl:
     def _listen(self, heard: Sequence[ToCtrl]) -> bool:
         for frame in heard:
             match frame:
+                case Welcome():
+                    self._reports_acked = max(self._reports_acked, frame.next_report)
                 case Acked():
                     self._acked, self._ended = max(self._acked, frame.next_line), self._ended or frame.ended
                 case ReportAcked():
@@ -138,9 +141,9 @@ class Ctrl:
                     self.byes.append(frame.reason)
         return self.done
 
-    def _frames(self, welcome: ToCtrl) -> list[FromCtrl]:
+    def _frames(self, welcome: ToCtrl, acked: int) -> list[FromCtrl]:
         assert isinstance(welcome, Welcome)
-        assert welcome.next_line >= self._acked, "what was acknowledged must be stored"
+        assert welcome.next_line >= acked, "what was acknowledged must be stored"
         frames: list[FromCtrl] = [
             Report(number, phase, 1_700_000_000_000 + number)
             for number, phase in enumerate(self.reports)

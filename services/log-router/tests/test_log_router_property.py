@@ -52,7 +52,7 @@ async def _tell_all(world: Any, ctrl: Any, rng: random.Random) -> None:
                 life.cancel()
             abandoned.append(life)
         else:
-            await asyncio.gather(life, return_exceptions=True)
+            await life
     await asyncio.gather(*abandoned, return_exceptions=True)
 
 
