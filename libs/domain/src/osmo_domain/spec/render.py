@@ -4,21 +4,18 @@ Pure, but as slow and as large as its author wants: run it where time and memory
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 from jinja2 import StrictUndefined
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
 from osmo_domain.errors import Rejected
-from osmo_domain.spec.sections import Section, Sections
+from osmo_domain.spec.sections import Sections
 from osmo_domain.spec.tokens import hide_tokens, show_tokens
-from osmo_domain.spec.variables import template_variables
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from osmo_domain.spec.variables import in_section, section_variables
 
 _FAULTS: Final = (
     TemplateError,
@@ -26,7 +23,6 @@ _FAULTS: Final = (
     AssertionError,
     AttributeError,
     LookupError,
-    MemoryError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -55,15 +51,15 @@ def render_sections(
     sections: Sections, set_variables: Iterable[str] = (), set_string_variables: Iterable[str] = ()
 ) -> str:
     """The rendered `workflow` section. Lines in refusals count in the whole file."""
-    variables = _variables(sections, set_variables, set_string_variables)
-    return _in_section(sections.workflow, render, variables)
+    variables = section_variables(sections, set_variables, set_string_variables)
+    return in_section(sections.workflow, render, variables)
 
 
 def trace_sections(
     sections: Sections, set_variables: Iterable[str] = (), set_string_variables: Iterable[str] = ()
 ) -> list[int]:
     """For each line of the rendered `workflow` section, the line of the file it came from; empty where that cannot be told."""
-    variables = _variables(sections, set_variables, set_string_variables)
+    variables = section_variables(sections, set_variables, set_string_variables)
     lines = trace(sections.workflow.text, variables)
     return [line + sections.workflow.line - 1 for line in lines]
 
@@ -75,23 +71,6 @@ def trace(text: str, variables: Mapping[str, Any]) -> list[int]:
     if _MARK.sub("", marked) != _render(hidden, variables):
         return []
     return _read_marks(marked)
-
-
-def _variables(sections: Sections, first: Iterable[str], second: Iterable[str]) -> dict[str, Any]:
-    defaults = sections.default_values
-    if defaults is None:
-        return template_variables(None, first, second)
-    return _in_section(defaults, template_variables, first, second)
-
-
-def _in_section(section: Section, step: Callable[Concatenate[str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run one step on a section's text; a refusal's line then counts in the file."""
-    try:
-        return step(section.text, *args, **kwargs)
-    except Rejected as error:
-        if error.line is not None:
-            error.line += section.line - 1
-        raise
 
 
 def _render(text: str, variables: Mapping[str, Any]) -> str:
@@ -108,6 +87,8 @@ def _render(text: str, variables: Mapping[str, Any]) -> str:
         raise _refused(
             "template.forbidden", f"The template does what it may not: {_said(error)}", _line(error)
         ) from error
+    except MemoryError as error:
+        raise _refused("template.limits", "The template was stopped: it needs too much memory.", None) from error
     except _FAULTS as error:
         raise _refused("template.failed", f"The template failed: {_said(error)}", _line(error)) from error
 

@@ -1,11 +1,35 @@
 """The variables of a template: `default-values`, then `--set`, then `--set-string`; the later wins."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from osmo_domain.errors import Rejected
 from osmo_domain.spec.parse import parse_yaml
+from osmo_domain.spec.sections import Section, Sections
 from osmo_domain.spec.tree import MapNode, plain
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def section_variables(
+    sections: Sections, set_variables: Iterable[str] = (), set_string_variables: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The variables of a file's template. Lines in refusals count in the whole file."""
+    defaults = sections.default_values
+    if defaults is None:
+        return template_variables(None, set_variables, set_string_variables)
+    return in_section(defaults, template_variables, set_variables, set_string_variables)
+
+
+def in_section(section: Section, step: Callable[Concatenate[str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run one step on a section's text; a refusal's line then counts in the file."""
+    try:
+        return step(section.text, *args, **kwargs)
+    except Rejected as error:
+        if error.line is not None:
+            error.line += section.line - 1
+        raise
 
 
 def template_variables(

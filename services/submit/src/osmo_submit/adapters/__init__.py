@@ -1,0 +1,1 @@
+"""Renderers: in worker processes with limits, and in this process for the simulation."""
