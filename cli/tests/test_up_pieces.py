@@ -160,7 +160,7 @@ def test_children_stop_in_reverse_order_and_the_stubborn_are_killed(tmp_path: Pa
             supervisor.stop(["a", "b", "c"], grace_s=0.2)
         codes = {name: child.exit_code for name, child in children.items()}
         assert codes == {"a": -15, "b": -9, "c": -15}, codes
-        assert told == ["b does not stop: killing it"], told
+        assert told == ["killing b: it does not stop within 0.2 s"], told
         """,
     )
     assert ran.returncode == 0, ran.stderr

@@ -22,6 +22,9 @@ STEADY_S = 30.0
 """A child that lived this long starts again without waiting."""
 
 GRACE_S = 6.0
+AGAIN_S = 0.5
+"""Signals closer together are one wish: a terminal and a parent may both pass on the same Ctrl-C."""
+
 FAILED_STARTS = 5
 LOG_TAIL = 12
 
@@ -49,7 +52,8 @@ class Supervisor:
     kept: dict[str, Kept] = field(default_factory=dict)
     wishes: int = 0
     """How often somebody asked us to end."""
-    _wakeup: socket.socket | None = None
+    _wished_at: float = field(default=float("-inf"), repr=False)
+    _wakeup: socket.socket | None = field(default=None, repr=False)
 
     @contextmanager
     def signals(self) -> Iterator[None]:
@@ -116,7 +120,7 @@ class Supervisor:
                 continue
             kept.child.send(_polite(kept.birth))
             if not self._ended(kept.child, grace_s):
-                self.tell(f"{name} does not stop: killing it")
+                self.tell(f"killing {name}" + ("" if self.wishes > 1 else f": it does not stop within {grace_s:g} s"))
                 kept.child.send(signal.SIGKILL)
                 kept.child.wait(grace_s)
         self._remember()
@@ -164,8 +168,14 @@ class Supervisor:
         select.select(woken, [], [], timeout_s)
         if self._wakeup is not None:
             with suppress(BlockingIOError):
-                numbers = self._wakeup.recv(256)
-                self.wishes += sum(number != signal.SIGCHLD for number in numbers)
+                if set(self._wakeup.recv(256)) - {signal.SIGCHLD}:
+                    self._wish()
+
+    def _wish(self) -> None:
+        now = time.monotonic()
+        if now - self._wished_at > AGAIN_S:
+            self.wishes += 1
+            self._wished_at = now
 
     def _remember(self) -> None:
         remember(self.processes, [kept.child.pid for kept in self.kept.values()])
