@@ -68,7 +68,7 @@ async def read(
             found += records
             if len(found) >= count:
                 break
-    await follower.aclose()  # type: ignore[attr-defined]
+    await follower.aclose()
     return found
 
 
@@ -370,7 +370,7 @@ class TestFollow:
             seen += len(records)
             if seen == 3000:
                 break
-        await slow.aclose()  # type: ignore[attr-defined]
+        await slow.aclose()
 
 
 async def persist(log: EventLog, subject: str, message_id: str) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 import msgspec
 
@@ -23,7 +24,7 @@ _FOLDED_KINDS = ("node", "registered", "heartbeat", "inventory")
 
 async def follow_to_now(
     events: EventLog, stream: str, subjects: Sequence[str], start: Start, caught_up: asyncio.Event, *, batch: int = 512
-) -> AsyncIterator[Sequence[Recorded]]:
+) -> AsyncGenerator[Sequence[Recorded], None]:
     """`EventLog.follow`, which sets `caught_up` when everything that was there at the start has been handed over *and* the reader came back.
 
     Also when nothing was there. Work of the loop's body is therefore done for all of it by then.
@@ -31,11 +32,12 @@ async def follow_to_now(
     target = await _newest_matching(events, stream, subjects, start)
     if target is None:
         caught_up.set()
-    async for records in events.follow(stream, subjects, start, batch=batch):
-        yield records
-        if target is not None and records[-1].seq >= target:
-            target = None
-            caught_up.set()
+    async with aclosing(events.follow(stream, subjects, start, batch=batch)) as batches:
+        async for records in batches:
+            yield records
+            if target is not None and records[-1].seq >= target:
+                target = None
+                caught_up.set()
 
 
 async def follow_catalogue(

@@ -4,7 +4,7 @@ A *position* (`seq`) counts messages of one stream from 1. A *subject* is one ag
 server is away for longer than the adapter's deadline, and Stale where it says so; library errors never come through.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,7 +70,7 @@ class EventLog(Protocol):
 
     def follow(
         self, stream: str, subjects: Sequence[str], start: Start, *, batch: int = 512
-    ) -> AsyncIterator[Sequence[Recorded]]:
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
         """Messages in stream order, without gaps or repeats, for ever; in non-empty batches of what is there already (at most `batch`).
 
         Survives reconnects and server restarts by itself. There is no acknowledgement: the reader keeps its own position. Closing the

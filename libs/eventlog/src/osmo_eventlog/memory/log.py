@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from osmo_domain.errors import Poison, Stale, Transient
@@ -47,7 +47,7 @@ class MemoryEventLog:
 
     async def follow(
         self, stream: str, subjects: Sequence[str], start: Start, *, batch: int = 512
-    ) -> AsyncIterator[Sequence[Recorded]]:
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
         log = self._state.streams[stream]
         await self._link.receive("follow", stream)
         first, position = _beginning(log, subjects, start)

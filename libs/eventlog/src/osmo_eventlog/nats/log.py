@@ -1,6 +1,6 @@
 """`EventLog` on JetStream: which module keeps which promise."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from osmo_eventlog.nats.append import Appending
@@ -38,7 +38,7 @@ class NatsEventLog:
 
     def follow(
         self, stream: str, subjects: Sequence[str], start: Start, *, batch: int = 512
-    ) -> AsyncIterator[Sequence[Recorded]]:
+    ) -> AsyncGenerator[Sequence[Recorded], None]:
         return self._following.follow(stream, subjects, start, batch=batch)
 
     async def publish(self, subject: str, data: bytes, *, message_id: str) -> Seq:
