@@ -7,8 +7,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from libs.domain.tests.life import START, Life, ctrl, gang, plan, single, submitted, task, user
+
 from osmo_domain.cluster import PodPhase
 from osmo_domain.commit import Commit
 from osmo_domain.plan import GroupPlan, Plan
@@ -238,7 +238,9 @@ def test_a_decision_cut_in_the_middle_is_taken_up_again(of: Plan, data: st.DataO
     for name in list(life.state.tasks):
         if life.state.tasks[name].status is TaskStatus.PROCESSING:
             life.run(name)
-    victim = data.draw(st.sampled_from(sorted(n for n, t in life.state.tasks.items() if t.status is TaskStatus.RUNNING)))
+    victim = data.draw(
+        st.sampled_from(sorted(n for n, t in life.state.tasks.items() if t.status is TaskStatus.RUNNING))
+    )
     before = life.replayed()
     events = life.exit(victim, 2)
     cut = data.draw(st.integers(1, len(events)))

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-
 from libs.domain.tests.life import UUID, Life, ctrl, gang, plan, single, task, user
+
 from osmo_domain.cluster import ContainerState, GroupRefused, PodPhase
 from osmo_domain.command import CreateGroup, DeleteGroup, RestartTasks
 from osmo_domain.workflow.commands import command_id, outstanding_commands
@@ -261,7 +261,11 @@ def test_a_group_that_the_cluster_refuses() -> None:
 def test_facts_that_arrive_together_are_one_decision() -> None:
     life = Life(plan(single("a"), single("b", "a")))
     life.place("a")
-    facts = [life.fact("a", PodPhase.INITIALIZING), life.fact("a", PodPhase.RUNNING), life.fact("a", PodPhase.SUCCEEDED)]
+    facts = [
+        life.fact("a", PodPhase.INITIALIZING),
+        life.fact("a", PodPhase.RUNNING),
+        life.fact("a", PodPhase.SUCCEEDED),
+    ]
     events = decide_pods(life.state, facts, life.now)
     assert len([event for event in events if isinstance(event, TaskFinished)]) == 1
     assert life.tasks() == {"a": "COMPLETED", "b": "PROCESSING"}

@@ -5,7 +5,7 @@ a group starts as a whole or not at all; what does not fit now waits with a reas
 Quotas, borrowing and preemption come with the scheduler's own issue, behind the same function.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -71,7 +71,7 @@ class Decision(Struct):
 Nodes = Mapping[str, Mapping[str, NodeLoad]]
 """Backend name to node name to load; a backend that is offline is not in it."""
 
-Queue = Sequence[PendingGroup]
+Queue = Collection[PendingGroup]
 Pools = Mapping[str, Pool]
 
 
