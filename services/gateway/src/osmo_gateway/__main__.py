@@ -1,0 +1,48 @@
+"""`python -m osmo_gateway`: one gateway process."""
+
+import os
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from osmo_eventlog.nats import connect
+from osmo_gateway.app import open_app, read_seed
+from osmo_gateway.seeding import Seed
+from osmo_gateway.settings import Settings
+from osmo_service.clock import SystemClock
+from osmo_service.lifecycle import App, run
+from osmo_service.logging_setup import set_up_logging
+from osmo_service.settings import BadSettings, load_settings
+from osmo_views.postgres import open_workflow_views
+
+
+def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
+    settings = load_settings(Settings, environ)
+    settings.check_access()
+    set_up_logging(settings.log_level)
+    run(_opened(settings, _seed(settings)), ready_fd=ready_fd)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, seed: Seed | None) -> AsyncIterator[App]:
+    rng = random.Random()
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(connect(settings.nats_url, name="gateway", rng=rng))
+        views = await stack.enter_async_context(open_workflow_views(settings.database_url))
+        yield await stack.enter_async_context(open_app(settings, connection, SystemClock(), rng, views, seed=seed))
+
+
+def _seed(settings: Settings) -> Seed | None:
+    if not settings.seed_file:
+        return None
+    try:
+        return read_seed(Path(settings.seed_file).read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadSettings(f"OSMO_SEED_FILE={settings.seed_file} cannot be read: {error}") from error
+
+
+if __name__ == "__main__":
+    serve(os.environ)

@@ -1,0 +1,64 @@
+"""The use-cases of the gateway, put together. The HTTP edge calls them; so does the simulation, without HTTP."""
+
+import random
+from dataclasses import dataclass
+
+from osmo_eventlog.ports import Blobs, Connection
+from osmo_gateway.estate import Estate
+from osmo_gateway.event_lines import EventStream
+from osmo_gateway.front_door import FrontDoor
+from osmo_gateway.links import Links
+from osmo_gateway.log_stream import LogStream
+from osmo_gateway.own_writes import OwnWrites
+from osmo_gateway.pools import Pools, Usage
+from osmo_gateway.profiles import Profiles
+from osmo_gateway.projection import Projection
+from osmo_gateway.resources import Resources
+from osmo_gateway.task_reads import TaskReads
+from osmo_gateway.workflow_reads import WorkflowReads
+from osmo_service.clock import Clock
+from osmo_views.ports import WorkflowViews
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    views: WorkflowViews
+    blobs: Blobs
+    links: Links
+    projection: Projection
+    own_writes: OwnWrites
+    estate: Estate
+    profiles: Profiles
+    front_door: FrontDoor
+    workflows: WorkflowReads
+    tasks: TaskReads
+    pools: Pools
+    resources: Resources
+    logs: LogStream
+    events: EventStream
+
+    @classmethod
+    def compose(
+        cls, connection: Connection, views: WorkflowViews, clock: Clock, rng: random.Random, *, base_url: str
+    ) -> "Gateway":
+        log, links = connection.log, Links(base_url)
+        projection = Projection(log, connection.blobs, views)
+        own_writes = OwnWrites(projection, log)
+        estate = Estate(log)
+        usage = Usage(views, clock)
+        return cls(
+            views=views,
+            blobs=connection.blobs,
+            links=links,
+            projection=projection,
+            own_writes=own_writes,
+            estate=estate,
+            profiles=Profiles(log, estate, clock, rng),
+            front_door=FrontDoor(connection.requests, own_writes, links),
+            workflows=WorkflowReads(views, own_writes, clock, links),
+            tasks=TaskReads(views, clock, links),
+            pools=Pools(estate, usage, clock),
+            resources=Resources(estate, usage, clock),
+            logs=LogStream(log, views, projection, clock),
+            events=EventStream(log),
+        )

@@ -1,0 +1,61 @@
+"""From what use-cases give back, or raise, to HTTP responses."""
+
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from osmo_api.http import DetailAnswer, ErrorAnswer, ProblemsAnswer, ServerErrorAnswer
+from osmo_domain.errors import Rejected, Transient
+from osmo_gateway.http.params import BadRequest
+
+_ENCODER: Final = msgspec.json.Encoder()
+_JSON: Final = "application/json"
+
+
+def json_answer(body: object, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=_ENCODER.encode(body), status=status, content_type=_JSON, headers=headers)
+
+
+def text_answer(body: bytes) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
+def rejected_answer(error: Rejected, request_id: str) -> web.Response:
+    body = ErrorAnswer(
+        message=error.message,
+        error_code=error.error_code,
+        workflow_id=error.workflow_id,
+        code=error.code,
+        line=error.line,
+        column=error.column,
+        path=error.path,
+        request_id=request_id,
+    )
+    return json_answer(body, status=error.http_status)
+
+
+def bad_request_answer(error: BadRequest) -> web.Response:
+    return json_answer(ProblemsAnswer(error.problems), status=422)
+
+
+def too_large_answer(limit: int, request_id: str) -> web.Response:
+    message = f"The request is larger than {limit // (1 << 20)} MiB."
+    return rejected_answer(Rejected("request.too_large", message), request_id)
+
+
+def unavailable_answer(error: Transient, request_id: str) -> web.Response:
+    """Clients that may repeat a request do so after the time in Retry-After."""
+    message = f"The service is not available right now, please try again: {error}"
+    body = ServerErrorAnswer(message, "server.unavailable", request_id)
+    return json_answer(body, status=503, headers={"Retry-After": str(max(1, round(error.delay_s)))})
+
+
+def bug_answer(error: Exception, request_id: str) -> web.Response:
+    message = f"Internal server error: {type(error).__name__} (request {request_id})"
+    return json_answer(ServerErrorAnswer(message, "server.error", request_id), status=500)
+
+
+def http_error_answer(error: web.HTTPException) -> web.Response:
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    return json_answer(DetailAnswer(error.reason), status=error.status, headers=headers)

@@ -1,0 +1,43 @@
+"""The HTTP server: routes, edge, socket, and the order in which it stops (style P26)."""
+
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from osmo_gateway.gateway import Gateway
+from osmo_gateway.http import list_routes, misc_routes, pool_routes, submit_routes, workflow_routes
+from osmo_gateway.http.edge import Edge
+
+log = logging.getLogger("osmo.gateway.http")
+
+MAX_BYTES: Final = 40 * 1024 * 1024
+"""A spec of 32 MiB, as JSON."""
+
+_SHUTDOWN_S: Final = 3.0
+
+
+def make_app(gateway: Gateway, *, dev: bool, rng: random.Random) -> web.Application:
+    edge = Edge(gateway, dev=dev, max_bytes=MAX_BYTES, rng=rng)
+    app = web.Application(middlewares=[edge.middleware], client_max_size=MAX_BYTES)
+    for module in (misc_routes, list_routes, workflow_routes, submit_routes, pool_routes):
+        app.add_routes(module.routes)
+    return app
+
+
+@asynccontextmanager
+async def open_server(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    """Listen; yields the address as a URL. A reader that disconnects has its handler cancelled, so that streams free what they hold."""
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        bound = runner.addresses[0]
+        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        log.info("listening", extra={"host": bound[0], "port": bound[1]})
+        yield f"http://{shown}:{bound[1]}"
+    finally:
+        await runner.cleanup()

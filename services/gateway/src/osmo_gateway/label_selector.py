@@ -1,0 +1,39 @@
+"""Label selectors of the workflow list: `key=value`, where the value may hold `*` and alternatives in parentheses: `team=(red|blue)-*`."""
+
+import itertools
+import re
+from typing import Final
+
+from osmo_domain.errors import Rejected
+from osmo_views.ports import LabelMatch
+
+_MOST_PATTERNS: Final = 32
+_MOST_BYTES: Final = 4096
+_ALTERNATIVES: Final = re.compile(r"\(([^()]*)\)")
+
+
+def parse_selector(text: str) -> LabelMatch:
+    """Raises Rejected (USAGE) for what is no selector."""
+    key, equals, value = text.partition("=")
+    if len(text.encode(errors="replace")) > _MOST_BYTES:
+        raise _bad(text[:60] + "...", f"it is longer than {_MOST_BYTES} bytes")
+    if not equals or not key.strip():
+        raise _bad(text, "it must look like key=value")
+    return LabelMatch(key.strip(), _patterns(text, value.strip()))
+
+
+def _patterns(text: str, value: str) -> tuple[str, ...]:
+    pieces = _ALTERNATIVES.split(value)
+    if any(bracket in piece for piece in pieces for bracket in "()"):
+        raise _bad(text, "parentheses must be closed and cannot be nested")
+    choices = [piece.split("|") if place % 2 else [piece] for place, piece in enumerate(pieces)]
+    count = 1
+    for choice in choices:
+        count *= len(choice)
+    if count > _MOST_PATTERNS:
+        raise _bad(text, f"its alternatives make more than {_MOST_PATTERNS} patterns")
+    return tuple("".join(parts) for parts in itertools.product(*choices))
+
+
+def _bad(text: str, why: str) -> Rejected:
+    return Rejected("query.bad_label_selector", f'"{text}" is not a label selector: {why}.', error_code="USAGE")

@@ -1,0 +1,47 @@
+"""First start: what the installation begins with, appended to CONFIG where nothing is known yet. What people set later is never touched."""
+
+import logging
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from osmo_domain.commit import Commit, encode_commit
+from osmo_domain.config import ConfigEvent, ConfigSet
+from osmo_domain.errors import Stale
+from osmo_domain.ids import derived_uuid
+from osmo_domain.pool import Backend, Pool, WorkflowSettings
+from osmo_eventlog.ports import EventLog
+from osmo_eventlog.subjects import config
+from osmo_service.clock import Clock
+
+log = logging.getLogger("osmo.gateway.seeding")
+
+
+class Seed(Struct, frozen=True, forbid_unknown_fields=True):
+    """The seed file (OSMO_SEED_FILE)."""
+
+    pools: tuple[Pool, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    workflow: WorkflowSettings | None = None
+
+    def objects(self) -> list[tuple[str, str, Any]]:
+        """(kind, name, value); backends stand before the pools that name them."""
+        found: list[tuple[str, str, Any]] = [("backend", backend.name, backend) for backend in self.backends]
+        found += [("pool", pool.name, pool) for pool in self.pools]
+        if self.workflow is not None:
+            found.append(("workflow", "workflow", self.workflow))
+        return found
+
+
+async def sow(seed: Seed, event_log: EventLog, clock: Clock) -> None:
+    for kind, name, value in seed.objects():
+        event = ConfigSet(kind=kind, name=name, value=Raw(msgspec.json.encode(value)))
+        commit: Commit[ConfigEvent] = Commit(
+            id=derived_uuid("seed", kind, name), at=clock.now(), actor="seed", events=[event]
+        )
+        try:
+            await event_log.append(config(kind, name), encode_commit(commit), message_id=commit.id, expected=0)
+        except Stale:
+            continue
+        log.info("seeded", extra={"kind": kind, "object": name})
