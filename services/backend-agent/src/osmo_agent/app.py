@@ -95,7 +95,7 @@ async def known_nodes(log: EventLog, backend: str) -> dict[str, NodeFact]:
     known: dict[str, NodeFact] = {}
     if last is None:
         return known
-    async with aclosing(log.follow(subjects.CLUSTERS, [every_node], LastPerSubject())) as batches:  # type: ignore[type-var]
+    async with aclosing(log.follow(subjects.CLUSTERS, [every_node], LastPerSubject())) as batches:
         async for batch in batches:
             for record in batch:
                 for fact in _CODEC.decode(record.data).events:
