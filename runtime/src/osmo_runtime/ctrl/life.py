@@ -178,6 +178,8 @@ class Ctrl:
         self._say(f"Control container failed: {failure.message}")
         self._report("FAILED", exit_code=CTRL_OFFSET + failure.code, message=failure.message)
         if not self._started:
+            with suppress(TimeoutError):
+                await self._user.connected(within_s=self._limits.last_ack_s)
             await self._user.send(messages.CTRL_FAILED)
         elif not self._user.ended.done():
             with suppress(TimeoutError):

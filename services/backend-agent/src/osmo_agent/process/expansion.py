@@ -1,17 +1,19 @@
-"""`$(NAME)` in commands, arguments and environment values, as Kubernetes expands it."""
+"""`$(NAME)` in commands, arguments and environment values, as Kubernetes expands it, but for one thing: it would also make one dollar of a shell's
+`$$`, where nobody means that.
+"""
 
 import re
 from collections.abc import Mapping
 
-_REFERENCE = re.compile(r"\$(\$|\(([^()]*)\))")
+_REFERENCE = re.compile(r"(\$?)\$\(([^()]*)\)")
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
-    """Put values for known names; an unknown name stays as written, and `$$` is one dollar sign that begins nothing."""
+    """Put values for known names. An unknown name stays as written, and `$$(NAME)` becomes `$(NAME)`."""
 
     def value(found: re.Match[str]) -> str:
-        if found[1] == "$":
-            return "$"
+        if found[1]:
+            return found[0][1:]
         return environment.get(found[2], found[0])
 
     return _REFERENCE.sub(value, text)

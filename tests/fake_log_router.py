@@ -65,6 +65,10 @@ class FakeLogRouter:
     def of(self, workflow: str, task: str, retry_id: int = 0) -> Stored:
         return self.stored.setdefault((workflow, task, retry_id), Stored())
 
+    @property
+    def running(self) -> bool:
+        return self._runner is not None
+
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/api/logger/workflow/{workflow}/osmo_ctrl/{task}/retry_id/{retry}", self._serve)
