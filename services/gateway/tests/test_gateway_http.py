@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import io
 import json
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 from services.gateway.tests.gateway_house import T0, House, ended, open_house, started, submitted
+from yarl import URL
 
 from osmo_api import http
 from osmo_api.client import RefusedCall
@@ -23,7 +25,8 @@ async def house() -> AsyncIterator[House]:
 
 
 async def get(house: House, path: str, **headers: str) -> tuple[int, object]:
-    async with house.session.get(path, headers={"x-osmo-user": "ann", **headers}) as answer:
+    url = URL(house.app.address + path, encoded=True)
+    async with house.session.get(url, headers={"x-osmo-user": "ann", **headers}) as answer:
         return answer.status, await answer.json(content_type=None)
 
 
@@ -161,7 +164,7 @@ async def test_refusals_come_with_their_code_place_and_workflow(house: House) ->
 
 async def test_a_body_above_the_limit_is_refused_with_a_code(house: House) -> None:
     try:
-        async with house.session.post("/api/pool/default/workflow", data=b"x" * (41 << 20)) as answer:
+        async with house.session.post("/api/pool/default/workflow", data=io.BytesIO(b"x" * (41 << 20))) as answer:
             assert (answer.status, (await answer.json())["code"]) == (400, "request.too_large")
     finally:
         assert not house.asked

@@ -1,5 +1,6 @@
 """The HTTP client for tools and tests: one session, a deadline on every wait (style P27), answers decoded into the types of `http`."""
 
+import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -38,7 +39,7 @@ class ApiClient:
 
     async def call(self, method: str, path: str, params: Params | None = None, body: object = None) -> bytes:
         """The body of a 200 answer; raises RefusedCall for any other."""
-        data = msgspec.json.encode(body) if body is not None else None
+        data = io.BytesIO(msgspec.json.encode(body)) if body is not None else None
         headers = {"Content-Type": "application/json"}
         async with self._session.request(
             method, path, params=_pairs(params), data=data, headers=headers, timeout=_CALL

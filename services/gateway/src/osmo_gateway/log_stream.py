@@ -119,8 +119,10 @@ class LogStream:
         """Stored batches and, once, the end; two readers fill the queue as long as the context is open."""
         feed: asyncio.Queue[_Item] = asyncio.Queue(_AHEAD)
         readers = [
-            asyncio.create_task(_report(self._read(subject, feed), feed)),
-            asyncio.create_task(_report(self._await_end(workflow, query, subject, feed), feed)),
+            asyncio.create_task(_report(self._read(subject, feed), feed), name=f"logs.read {subject}"),
+            asyncio.create_task(
+                _report(self._await_end(workflow, query, subject, feed), feed), name=f"logs.end {subject}"
+            ),
         ]
         try:
             yield feed
