@@ -229,3 +229,21 @@ def test_a_run_once_that_fails_is_an_error_with_its_log(tmp_path: Path) -> None:
     assert "ServerError: once failed" in ran.stderr
     assert "ZeroDivisionError" in ran.stderr
     assert ServerError.exit_code == 10
+
+
+def test_a_server_that_cannot_say_that_it_is_ready_costs_nothing(tmp_path: Path) -> None:
+    ran = in_a_process(
+        tmp_path,
+        """
+        with supervisor.signals():
+            server = program(["/bin/sh", "-c", "while :; do sleep 1; done"], dict(os.environ))
+            child = supervisor.start(Birth("server", server, root / "server.log"))
+            supervisor.wait_until("it has hung up", lambda: child.ready_fd < 0, within_s=10)
+            began = time.process_time()
+            for _ in range(5):
+                supervisor._look(timeout_s=0.1, starting=False)
+            assert time.process_time() - began < 0.1
+            supervisor.stop(["server"])
+        """,
+    )
+    assert ran.returncode == 0, ran.stderr

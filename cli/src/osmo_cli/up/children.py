@@ -50,12 +50,14 @@ class Child:
             self.ready_fd = -1
 
     def read_ready(self) -> bool:
-        """True once it has written that it is ready. Never blocks."""
+        """True once it has written that it is ready. Never blocks. One that hangs up without a word is not listened to any more."""
         if not self.ready and self.ready_fd >= 0:
             try:
                 self.ready = os.read(self.ready_fd, 64) != b""
             except BlockingIOError:
                 return False
+            if not self.ready:
+                self.close()
         return self.ready
 
     def send(self, number: signal.Signals) -> None:
