@@ -68,8 +68,7 @@ def run(directory: Path, environ: dict[str, str]) -> None:
 def wait_until_ready(server: subprocess.Popen[str]) -> None:
     """Until it prints `ready <url>`; a watchdog ends it when that takes too long."""
     assert server.stdout is not None
-    signal.signal(signal.SIGALRM, lambda *_: server.terminate())
-    signal.alarm(READY_WITHIN_S)
+    ends_at(READY_WITHIN_S, server)
     line = server.stdout.readline()
     signal.alarm(0)
     if not line.startswith("ready "):
@@ -109,16 +108,24 @@ def osmo(environ: dict[str, str], *arguments: str, quiet: bool = False) -> str:
     lines: list[str] = []
     with subprocess.Popen([OSMO, *arguments], env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        ends_at(COMPLETED_WITHIN_S, process)
         for line in process.stdout:
             lines.append(line)
             if not quiet:
                 print(line, end="", flush=True)
+    signal.alarm(0)
     text = "".join(lines)
     if process.returncode != 0:
         raise DemoFailed(
             f"osmo {' '.join(arguments)} ended with exit code {process.returncode}\n{text if quiet else ''}"
         )
     return text
+
+
+def ends_at(seconds: int, process: subprocess.Popen[str]) -> None:
+    """A watchdog: the process is ended when the time is up, unless `signal.alarm(0)` comes first."""
+    signal.signal(signal.SIGALRM, lambda *_: process.terminate())
+    signal.alarm(seconds)
 
 
 def stop(server: subprocess.Popen[str]) -> None:

@@ -154,7 +154,8 @@ class Supervisor:
             raise ServerError(f"{kept.birth.name} does not start ({_ending(kept.child)}).\n{log_tail(kept.birth.log)}")
         wait_s = BACKOFF_S[min(kept.failures, len(BACKOFF_S)) - 1]
         kept.restart_at = now + wait_s
-        if not self.wishes:
+        # A child that cannot stay up is not worth a line every few seconds.
+        if not self.wishes and (kept.failures <= 3 or kept.failures % 10 == 0):
             self.tell(f"{kept.birth.name} ended ({_ending(kept.child)}), starting it again: see {kept.birth.log}")
 
     def _until_restarts(self) -> list[float]:
