@@ -147,6 +147,12 @@ class World:
 
         await self.until(holds)
 
+    async def until_attempt(self, workflow_id: str, task: str, retry_id: int) -> None:
+        async def holds() -> bool:
+            return (await self.state(workflow_id)).tasks[task].attempt.retry_id == retry_id
+
+        await self.until(holds)
+
     async def until_over(self, *workflow_ids: str) -> list[Workflow]:
         async def holds() -> bool:
             return all([(await self.state(each)).status in WORKFLOW_FINISHED for each in workflow_ids])
