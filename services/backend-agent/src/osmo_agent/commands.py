@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from osmo_agent.carried_out import CarriedOut, Overtaken
+from osmo_agent.carried_out import CarriedOut
 from osmo_agent.facts import Facts
 from osmo_agent.fence import Fence
 from osmo_agent.ports import GroupRefusedError, PodRuntime
@@ -68,7 +68,6 @@ class CommandLoop:
         self._facts = facts
         self._fence = fence
         self._carried_out = CarriedOut()
-        self._overtaken = Overtaken()
         self._clock = clock
         self._rng = rng
         self._at_once = at_once
@@ -148,8 +147,6 @@ class CommandLoop:
             )
             return None
         self._fence.note(record.seq, command.epoch)
-        if isinstance(command, DeleteGroup):
-            self._overtaken.note(command)
         return _Work(record.seq, command, delivery)
 
     def _queue(self, work: _Work, lanes: asyncio.TaskGroup) -> None:
@@ -215,15 +212,17 @@ class CommandLoop:
                 await self._runtime.restart_tasks(command)
 
     async def _create(self, command: CreateGroup) -> None:
-        wanted = self._overtaken.still_wanted(command)
-        if not wanted:
-            return
         try:
             group = command.group if command.group is not None else await self._fetch_group(command)
-            await self._runtime.apply_group(msgspec.structs.replace(command, group=group, retry_ids=wanted))
+            await self._runtime.apply_group(msgspec.structs.replace(command, group=group))
         except GroupRefusedError as error:
             refused = GroupRefused(
-                command.workflow_id, command.workflow_uuid, command.group_name, wanted, str(error), self._clock.now()
+                command.workflow_id,
+                command.workflow_uuid,
+                command.group_name,
+                command.retry_ids,
+                str(error),
+                self._clock.now(),
             )
             await self._facts.send(self._facts.seal("refused", refused))
 

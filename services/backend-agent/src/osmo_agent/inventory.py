@@ -63,7 +63,8 @@ class InventoryLoop:
 
     async def look(self) -> InventorySeen:
         """The position is read before the pods are: what it covers is in the list, unless it is gone."""
-        through, now = await self._commands_through(), self._clock.now()
+        through = await until_done(self._commands_through, what="commands carried out", rng=self._rng)
+        now = self._clock.now()
         pods = tuple((pod.workflow_uuid, pod.task, pod.retry_id) for pod in await self._runtime.list_pods())
         if len(pods) <= INLINE:
             return InventorySeen(now, pods, through)

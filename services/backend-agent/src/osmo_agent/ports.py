@@ -28,7 +28,11 @@ class PodRuntime(Protocol):
         ...
 
     async def delete_group(self, command: DeleteGroup) -> None:
-        """Stop and remove the pods of these attempts; unknown ones are fine. Idempotent. May return before they are gone."""
+        """Stop and remove the pods of these attempts; unknown ones are fine. Idempotent. May return before they are gone.
+
+        An attempt that was named here is over for good, in later lives of the agent too: an `apply_group` that was sent before and is carried
+        out late (its delivery or its acknowledgement was lost) must not make its pod again.
+        """
         ...
 
     async def restart_tasks(self, command: RestartTasks) -> None: ...

@@ -1,7 +1,8 @@
 """A cluster without machines: nodes, pods and a heap of what happens when. It lives apart from the agent, so that agents may come and go."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from osmo_agent.ports import GroupRefusedError
@@ -14,6 +15,9 @@ from osmo_domain.ids import pod_name
 from osmo_domain.plan import TaskPlan
 
 Seen = PodFact | PodEvent
+
+DELETED_KEPT = 20_000
+"""So many attempts that were deleted are remembered, as to never make their pods again."""
 
 TICK_S = 2e-6
 """Clocks count microseconds and dues are floats: what is due within this is due."""
@@ -56,6 +60,7 @@ class SimulatedCluster:
         self._pods: dict[AttemptKey, Pod] = {}
         self._heap: list[tuple[float, int, AttemptKey, int]] = []
         self._pushed = 0
+        self._deleted: OrderedDict[AttemptKey, None] = OrderedDict()
         self._watch: Watch | None = None
 
     def pods(self) -> list[Pod]:
@@ -81,18 +86,19 @@ class SimulatedCluster:
             self._watch = None
 
     def apply(self, command: CreateGroup, now: datetime) -> list[Pod]:
-        """Make the pods that are not there yet, and return those."""
+        """Make the pods that are not there yet and were never deleted, and return those."""
         assert command.group is not None
         tasks = [task for task in command.group.tasks if task.name in command.retry_ids]
         if any(refuses(task) for task in tasks):
             raise GroupRefusedError("the simulated cluster refuses this group, as SIM_REFUSE asks for")
-        made = [self._make(command, task, now) for task in tasks if self._key(command, task) not in self._pods]
+        made = [self._make(command, task, now) for task in tasks if self._is_new(self._key(command, task))]
         if made:
             self.changed()
         return made
 
-    def delete(self, keys: Iterable[AttemptKey], now: datetime) -> list[AttemptKey]:
-        """Remove pods, and return which were there. One that had not ended is seen as GONE."""
+    def delete(self, keys: Sequence[AttemptKey], now: datetime) -> None:
+        """Remove pods, where there are any. One that had not ended is seen as GONE."""
+        self._remember_deleted(keys)
         removed = [key for key in keys if key in self._pods]
         for key in removed:
             pod = self._pods.pop(key)
@@ -101,7 +107,6 @@ class SimulatedCluster:
                 self._see(pod.fact())
         if removed:
             self.changed()
-        return removed
 
     def restart(self, keys: Iterable[AttemptKey], now: datetime) -> list[Pod]:
         """The command of these pods begins anew; pods that do not run are left alone. Returns which did."""
@@ -143,11 +148,21 @@ class SimulatedCluster:
     def add_node(self, name: str, gpus: int) -> None:
         self._nodes[name] = gpus
 
-    def adopt(self, pods: Iterable[Pod]) -> None:
-        """Take up pods of an earlier life, with the times that they had."""
+    def adopt(self, pods: Iterable[Pod], deleted: Iterable[AttemptKey] = ()) -> None:
+        """Take up pods of an earlier life, with the times that they had, and what was deleted in it."""
+        self._remember_deleted(deleted)
         for pod in pods:
             self._pods[pod.key] = pod
             self._push(pod)
+
+    def _is_new(self, key: AttemptKey) -> bool:
+        return key not in self._pods and key not in self._deleted
+
+    def _remember_deleted(self, keys: Iterable[AttemptKey]) -> None:
+        for key in keys:
+            self._deleted[key] = None
+            if len(self._deleted) > DELETED_KEPT:
+                self._deleted.popitem(last=False)
 
     @staticmethod
     def _key(command: CreateGroup, task: TaskPlan) -> AttemptKey:

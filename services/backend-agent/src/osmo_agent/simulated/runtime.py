@@ -23,7 +23,7 @@ class SimulatedRuntime:
         self._news = asyncio.Event()
         cluster.changed = self._news.set
         if journal is not None:
-            cluster.adopt(journal.kept)
+            cluster.adopt(journal.pods, journal.deleted)
 
     async def identity(self) -> RuntimeIdentity:
         return RuntimeIdentity("simulated", self._cluster.uid)
@@ -36,9 +36,9 @@ class SimulatedRuntime:
 
     async def delete_group(self, command: DeleteGroup) -> None:
         keys = [(command.workflow_uuid, task, retry_id) for task, retry_id in command.retry_ids.items()]
-        removed = self._cluster.delete(keys, self._clock.now())
         if self._journal is not None:
-            self._journal.removed(removed)
+            self._journal.removed(keys)
+        self._cluster.delete(keys, self._clock.now())
 
     async def restart_tasks(self, command: RestartTasks) -> None:
         keys = [(command.workflow_uuid, task, retry_id) for task, retry_id in command.retry_ids.items()]
