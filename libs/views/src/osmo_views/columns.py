@@ -43,6 +43,12 @@ def select_list(row: type[Struct], alias: str = "") -> str:
 
 
 @cache
+def array_list(row: type[Struct], alias: str) -> str:
+    """One array per column, in the order of the fields."""
+    return ", ".join(f"array_agg({alias}.{column(field)})" for field in row.__struct_fields__)
+
+
+@cache
 def upsert(table: Table) -> str:
     """Write whole rows; arguments are one array per field."""
     fields = table.row.__struct_fields__

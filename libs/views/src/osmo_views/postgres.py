@@ -1,9 +1,10 @@
 """WorkflowViews in PostgreSQL. The statements stand in `sql/`; bulk writes are built from the rows' fields (columns.py)."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from functools import cache
+from itertools import starmap
 from typing import Any, Final
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from osmo_views.columns import (
     GROUPS,
     WORKFLOWS,
     Table,
+    array_list,
     moving_arrays,
     select_list,
     update,
@@ -98,16 +100,12 @@ class PostgresWorkflowViews:
     async def detail(
         self, id_or_uuid: str, *, groups: bool = True, all_attempts: bool = False
     ) -> WorkflowDetail | None:
-        query = _DETAIL[_key(id_or_uuid)]
-        row = await self._database.fetchrow(query, storable(id_or_uuid), groups, all_attempts)
-        if row is None:
-            return None
-        *fields, group_rows, attempt_rows = row
-        return WorkflowDetail(
-            workflow=_workflow(fields),
-            groups=tuple(map(_group, group_rows)),
-            attempts=tuple(map(_attempt, attempt_rows)),
-        )
+        if not groups:
+            workflow = await self.workflow(id_or_uuid)
+            return WorkflowDetail(workflow) if workflow else None
+        query = _detail_query(_key(id_or_uuid), all_attempts=all_attempts)
+        row = await self._database.fetchrow(query, storable(id_or_uuid))
+        return _detail(row) if row else None
 
     async def attempt(self, workflow_id: str, task: str, retry_id: int | None = None) -> AttemptRow | None:
         query = (
@@ -178,16 +176,16 @@ def _key(id_or_uuid: str) -> str:
     return "uuid" if UUID_PATTERN.fullmatch(id_or_uuid) else "workflow_id"
 
 
-def _detail_query(key: str) -> str:
+@cache
+def _detail_query(key: str, *, all_attempts: bool) -> str:
     return sql("workflow_detail").format(
         key=key,
+        latest="" if all_attempts else "DISTINCT ON (task)",
         workflow_columns=select_list(WorkflowRow, "w"),
-        group_columns=select_list(GroupRow, "g"),
-        attempt_columns=select_list(AttemptRow, "a"),
+        group_arrays=array_list(GroupRow, "g"),
+        attempt_arrays=array_list(AttemptRow, "a"),
     )
 
-
-_DETAIL: Final = {key: _detail_query(key) for key in ("uuid", "workflow_id")}
 
 _WORDS: Final[dict[tuple[type[Struct], str], type[StrEnum]]] = {
     (WorkflowRow, "status"): WorkflowStatus,
@@ -222,9 +220,27 @@ def _workflow(row: Any) -> WorkflowRow:
     return WorkflowRow(*_typed(WorkflowRow, row))
 
 
-def _group(row: Any) -> GroupRow:
-    return GroupRow(*_typed(GroupRow, row))
-
-
 def _attempt(row: Any) -> AttemptRow:
     return AttemptRow(*_typed(AttemptRow, row))
+
+
+def _detail(row: Any) -> WorkflowDetail:
+    """A row of `workflow_detail.sql`."""
+    values = tuple(row)
+    groups = len(WorkflowRow.__struct_fields__)
+    attempts = groups + len(GroupRow.__struct_fields__)
+    return WorkflowDetail(
+        workflow=_workflow(values[:groups]),
+        groups=tuple(starmap(GroupRow, _typed_rows(GroupRow, values[groups:attempts]))),
+        attempts=tuple(starmap(AttemptRow, _typed_rows(AttemptRow, values[attempts:]))),
+    )
+
+
+def _typed_rows(kind: type[Struct], arrays: Sequence[list[Any] | None]) -> Iterable[tuple[Any, ...]]:
+    """Rows from one array per column; the arrays are None where there is no row."""
+    if arrays[0] is None:
+        return ()
+    columns: list[Any] = list(arrays)
+    for position, convert in _conversions(kind):
+        columns[position] = map(convert, columns[position])
+    return zip(*columns, strict=True)

@@ -1,18 +1,15 @@
--- One workflow with its groups and attempts, in one round trip. {key} is the column that names it.
-SELECT
-    {workflow_columns},
-    CASE WHEN $2 THEN ARRAY(
-        SELECT ROW({group_columns}) FROM groups g WHERE g.workflow_id = w.workflow_id ORDER BY g.ordinal
-    ) ELSE '{{}}' END AS group_rows,
-    CASE WHEN NOT $2 THEN '{{}}' WHEN $3 THEN ARRAY(
-        SELECT ROW({attempt_columns}) FROM attempts a WHERE a.workflow_id = w.workflow_id
-        ORDER BY a.task, a.retry_id DESC
-    ) ELSE ARRAY(
-        SELECT ROW({attempt_columns})
-        FROM (
-            SELECT DISTINCT ON (task) * FROM attempts WHERE workflow_id = w.workflow_id ORDER BY task, retry_id DESC
-        ) a
-        ORDER BY a.task
-    ) END AS attempt_rows
+-- One workflow with its groups and attempts, in one row: a workflow's columns, then an array per column of its groups and of its attempts,
+-- which is what is read fastest. {key} names the workflow; {latest} is DISTINCT ON (task) where earlier attempts are not wanted.
+SELECT {workflow_columns}, all_groups.*, all_attempts.*
 FROM workflows w
+LEFT JOIN LATERAL (
+    SELECT {group_arrays}
+    FROM (SELECT * FROM groups WHERE groups.workflow_id = w.workflow_id ORDER BY ordinal) AS g
+) AS all_groups ON TRUE
+LEFT JOIN LATERAL (
+    SELECT {attempt_arrays}
+    FROM (
+        SELECT {latest} * FROM attempts WHERE attempts.workflow_id = w.workflow_id ORDER BY task, retry_id DESC
+    ) AS a
+) AS all_attempts ON TRUE
 WHERE w.{key} = $1
