@@ -9,7 +9,14 @@ from osmo_domain.commit import Commit, encode_commit
 from osmo_domain.plan import GroupPlan, Plan, TaskPlan
 from osmo_domain.workflow.commands import commands_for
 from osmo_domain.workflow.deadlines import deadlines
-from osmo_domain.workflow.decide import decide_cancel, decide_placed, decide_pods, decide_start, decide_timeouts, pending_group
+from osmo_domain.workflow.decide import (
+    decide_cancel,
+    decide_placed,
+    decide_pods,
+    decide_start,
+    decide_timeouts,
+    pending_group,
+)
 from osmo_domain.workflow.events import (
     WORKFLOW_CODEC,
     WorkflowCancelRequested,
@@ -32,7 +39,9 @@ def single(name: str, *upstreams: str, **fields: Any) -> GroupPlan:
     return GroupPlan(name=name, tasks=(task(name, **fields),), upstreams=upstreams)
 
 
-def gang(name: str, *members: TaskPlan, ignore_nonlead_status: bool = True, upstreams: tuple[str, ...] = ()) -> GroupPlan:
+def gang(
+    name: str, *members: TaskPlan, ignore_nonlead_status: bool = True, upstreams: tuple[str, ...] = ()
+) -> GroupPlan:
     return GroupPlan(name=name, tasks=members, upstreams=upstreams, ignore_nonlead_status=ignore_nonlead_status)
 
 

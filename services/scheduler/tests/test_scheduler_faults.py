@@ -5,14 +5,14 @@ import random
 from typing import Any
 
 import pytest
-
 from libs.domain.tests.life import gang, plan, single, task
+from services.scheduler.tests.test_scheduler_life import living
+from services.scheduler.tests.world import BACKEND, World, in_a_world
+
 from osmo_domain.cluster import PodPhase, PodsSeen
 from osmo_domain.errors import Transient
 from osmo_domain.workflow.status import PLACED, WorkflowStatus
 from osmo_eventlog import subjects
-from services.scheduler.tests.test_scheduler_life import living
-from services.scheduler.tests.world import BACKEND, World, in_a_world
 
 SERIAL = plan(*(single(f"t{n}", *([f"t{n - 1}"] if n else [])) for n in range(5)))
 

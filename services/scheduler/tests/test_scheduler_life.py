@@ -5,13 +5,14 @@ import contextlib
 from typing import Any
 
 from libs.domain.tests.life import gang, plan, single, task
+from services.scheduler.tests.world import KEY, World, in_a_world
+
 from osmo_domain.cluster import PodPhase
 from osmo_domain.plan import Resources
 from osmo_domain.report import TaskPhase
 from osmo_domain.task_token import token_matches
 from osmo_domain.workflow.events import GroupPlaced, GroupQueued
 from osmo_domain.workflow.status import WorkflowStatus
-from services.scheduler.tests.world import KEY, World, in_a_world
 
 GPUS_8 = Resources(gpu=8)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from tests.simulation.virtual_time import VirtualClock, VirtualLoop, run_virtual
 
 from osmo_domain.cluster import (
     ClusterFact,
@@ -38,7 +39,6 @@ from osmo_eventlog.streams import command_consumer
 from osmo_scheduler.app import open_app
 from osmo_scheduler.settings import SchedulerSettings
 from osmo_service.lifecycle import App, run_app
-from tests.simulation.virtual_time import VirtualClock, VirtualLoop, run_virtual
 
 BACKEND = "default"
 KEY = b"key of the test"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from osmo_domain.cluster import NodeFact
 from osmo_domain.clusters import node_in_platform
@@ -121,13 +122,20 @@ def _why_not(asked: Resources, rooms: Sequence[Room], pool: Pool, *, placed: int
     if not rooms:
         return Refusal("node_fit", f"No node is there for {where}.")
     allowed = [room for room in rooms if room.name not in asked.nodes_excluded]
-    if not any(Room(NodeLoad(room.fact)).fits(asked) for room in allowed):
-        largest = _most(Room(NodeLoad(room.fact)) for room in allowed)
+    empty = [_emptied(room) for room in allowed]
+    if not any(room.fits(asked) for room in empty):
+        largest = _most(empty)
         return Refusal("node_fit", f"Asks for {_words(asked)} on one node; the largest of {where} offers {largest}.")
     which = f"Task {placed + 1} of {gang} of the group asks" if gang > 1 else "Asks"
     return Refusal(
         "capacity", f"{which} for {_words(asked)} on one node; free now in {where}: {_most(allowed)} at most."
     )
+
+
+def _emptied(room: Room) -> Room:
+    """The node as it would be without any work on it."""
+    nothing_used = replace(room.fact, used_cpu=0, used_gpu=0, used_memory_bytes=0, used_storage_bytes=0)
+    return Room(NodeLoad(nothing_used))
 
 
 def _words(asked: Resources) -> str:
