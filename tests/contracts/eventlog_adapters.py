@@ -107,7 +107,8 @@ class NatsAdapter:
             yield connection
 
     async def interrupt(self) -> None:
-        self.server.restart()
+        self.server.kill()
+        self.server.start()
 
     async def cut(self) -> None:
         self.server.stop()

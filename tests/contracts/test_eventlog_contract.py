@@ -236,12 +236,10 @@ class TestFollow:
 
     async def test_only_what_matches(self, log: EventLog) -> None:
         await self.fill(log, 4200)
-        for patterns, matching in (
-            (["osmo.workflow.1.>"], lambda r: r.subject.startswith("osmo.workflow.1.")),
-            (["osmo.workflow.0.w-1", "osmo.workflow.1.w-1"], lambda r: r.subject.endswith(".w-1")),
-        ):
-            everything = await read(log, s.WORKFLOWS, [], After(), 4200)
-            wanted = [record for record in everything if matching(record)]
+        everything = await read(log, s.WORKFLOWS, [], After(), 4200)
+        half = [record for record in everything if record.subject.startswith("osmo.workflow.1.")]
+        few = [record for record in everything if record.subject.endswith(".w-1")]
+        for patterns, wanted in ((["osmo.workflow.1.>"], half), (["osmo.workflow.*.w-1"], few)):
             assert await read(log, s.WORKFLOWS, patterns, After(), len(wanted)) == wanted
 
     async def test_behind_a_position(self, log: EventLog) -> None:
@@ -694,6 +692,26 @@ class TestConnection:
             await connection.link.client.close()
             with pytest.raises(RuntimeError):
                 await asyncio.wait_for(watching, 5)
+
+    async def test_connecting_waits_for_the_server_to_come_up(self, nats: Any) -> None:
+        await nats.cut()
+
+        async def ask() -> int:
+            async with nats.connect("early") as connection:
+                return int(await connection.log.last_seq(s.WORKFLOWS))
+
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(0.3)
+        assert not asking.done()
+        nats.server.start()
+        assert await asyncio.wait_for(asking, 10) == 0
+
+    async def test_streams_may_be_applied_again(self, nats: Any) -> None:
+        async with nats.connect("test") as connection:
+            await connection.log.publish(SUBJECT, b"a", message_id="a")
+        await asyncio.gather(nats.prepare(), nats.prepare())
+        async with nats.connect("test") as connection:
+            assert len(await connection.log.load(SUBJECT)) == 1
 
     async def test_the_memory_twin_tells_a_crashed_client(self) -> None:
         server = adapters.MemoryAdapter()

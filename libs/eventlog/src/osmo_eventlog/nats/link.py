@@ -23,6 +23,8 @@ ATTEMPT_S = 2.0
 RECONNECT_EVERY_S = 0.2
 PING_EVERY_S = 5
 
+_SERVER_IS_AWAY = (OSError, asyncio.TimeoutError, nats.errors.StaleConnectionError, nats.errors.NoServersError)
+
 
 class ConnectionLost(RuntimeError):
     """The client has closed for good; only a new process will do."""
@@ -45,6 +47,7 @@ class Link:
         """Counts the times that the connection came back: what was asked before may never be answered."""
         self._joined = asyncio.Event()
         self._closing = False
+        self._said_away = False
         self._lost: set[asyncio.Event] = set()
 
     async def open(self, url: str) -> None:
@@ -62,6 +65,7 @@ class Link:
             drain_timeout=5,
         )
         await self.asking.open()
+        self._said_away = False
         self._joined.set()
 
     async def close(self) -> None:
@@ -95,17 +99,23 @@ class Link:
         self._lost.discard(event)
 
     async def _on_error(self, error: Exception) -> None:
-        log.debug("nats client error", extra={"client": self.name, "error": repr(error)})
+        """A server that is away is said once, by the first failure or by the disconnect; anything else is news each time."""
+        away = isinstance(error, _SERVER_IS_AWAY)
+        level = logging.DEBUG if away and self._said_away else logging.WARNING
+        self._said_away = self._said_away or away
+        log.log(level, "nats client error", extra={"client": self.name, "error": repr(error)})
 
     async def _on_disconnected(self) -> None:
         self._joined.clear()
         self.asking.lose()
         if not self._closing:
+            self._said_away = True
             log.warning("disconnected from NATS", extra={"client": self.name})
         self._break()
 
     async def _on_reconnected(self) -> None:
         self.joins += 1
+        self._said_away = False
         self._joined.set()
         log.info("connected to NATS again", extra={"client": self.name, "joins": self.joins})
         self._break()
