@@ -17,7 +17,11 @@ def _default_path() -> str:
 
 
 def _default_home() -> str:
-    return pwd.getpwuid(os.getuid()).pw_dir
+    """The user's own; `/` for a user that the machine does not know by name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "/"
 
 
 class ProcessOptions(Struct, frozen=True, kw_only=True):
