@@ -53,10 +53,14 @@ class Spill:
         last = self._segments[-1] if self._segments else None
         if last is not None and last.size + length <= self._segment_bytes:
             return last
-        if sum(segment.size for segment in self._segments) + max(length, self._segment_bytes) > self._bound:
+        if self.used_bytes + max(length, self._segment_bytes) > self._bound:
             return None
         self._segments.append(_Segment(self._directory))
         return self._segments[-1]
+
+    @property
+    def used_bytes(self) -> int:
+        return sum(segment.size for segment in self._segments)
 
     @staticmethod
     def get(place: Place) -> bytes:
