@@ -30,19 +30,25 @@ def weather(rng: random.Random) -> Weather:
 class SeededFaults:
     """The port of osmo_eventlog.memory.faults, until `calm` is called. Every draw is from the one random source of the run."""
 
-    def __init__(self, rng: random.Random, weather: Weather) -> None:
+    def __init__(self, rng: random.Random, weather: Weather, *, spared: str) -> None:
+        """The client called `spared` has good weather always."""
         self._rng = rng
         self._weather = weather
+        self._spared = spared
         self._on = True
 
     def calm(self) -> None:
         self._on = False
 
     async def before(self, client: str, operation: Operation, subject: str) -> None:
+        if client == self._spared:
+            return
         await self._delay()
         self._lose(self._weather.lost_before, client, operation, subject)
 
     async def after(self, client: str, operation: Operation, subject: str) -> None:
+        if client == self._spared:
+            return
         await self._delay()
         self._lose(self._weather.lost_after, client, operation, subject)
 
