@@ -31,33 +31,42 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
 @asynccontextmanager
 async def _opened(settings: AgentSettings) -> AsyncIterator[App]:
     rng, clock = random.Random(), SystemClock()
-    runtime = make_runtime(settings, clock)
     async with (
+        open_runtime(settings, clock) as runtime,
         connect(settings.nats_url, name=f"agent-{settings.backend}", rng=rng) as connection,
         open_app(settings, connection, clock, rng, runtime) as app,
     ):
         yield app
 
 
-def make_runtime(settings: AgentSettings, clock: Clock) -> PodRuntime:
-    """The adapter that the settings name, over state under `state_dir`."""
+@asynccontextmanager
+async def open_runtime(settings: AgentSettings, clock: Clock) -> AsyncIterator[PodRuntime]:
+    """The adapter that the settings name, over state under `state_dir`. Pods outlive it."""
     if not settings.state_dir:
         raise BadSettings("OSMO_STATE_DIR is not set: it says where pods are remembered")
     state_dir = Path(settings.state_dir)
     if settings.runtime == "simulated":
-        return _simulated(settings, state_dir, clock)
-    from osmo_agent.process import ProcessRuntime
+        journal = Journal(state_dir / "simulated-pods.jsonl")
+        try:
+            yield SimulatedRuntime(_cluster(settings), clock, journal)
+        finally:
+            journal.close()
+    else:
+        from osmo_agent.process import ProcessRuntime
 
-    return ProcessRuntime(state_dir, settings.log_router_url, clock)
+        process = ProcessRuntime(state_dir, settings.log_router_url, clock)
+        try:
+            yield process
+        finally:
+            await process.close()
 
 
-def _simulated(settings: AgentSettings, state_dir: Path, clock: Clock) -> PodRuntime:
+def _cluster(settings: AgentSettings) -> SimulatedCluster:
     try:
         nodes = parse_nodes(settings.simulated_nodes)
     except ValueError as error:
         raise BadSettings(f"OSMO_SIMULATED_NODES: {error}") from error
-    cluster = SimulatedCluster(nodes, uid=f"simulated-{settings.backend}")
-    return SimulatedRuntime(cluster, clock, Journal(state_dir / "simulated-pods.jsonl"))
+    return SimulatedCluster(nodes, uid=f"simulated-{settings.backend}")
 
 
 if __name__ == "__main__":

@@ -150,7 +150,9 @@ class LineStore:
         return chunk
 
     async def _store(self, chunk: _Chunk) -> None:
+        """Somebody else may have stored the beginning of it, which every append that is Stale finds out."""
         while not self._is_stored(chunk):
+            chunk = chunk.behind(self._stored)
             data = _ENCODER.encode(LogBatch(chunk.first, tuple(chunk.lines), chunk.dropped, chunk.end))
             if len(data) > MESSAGE_BYTES and len(chunk.lines) > 1:
                 front, rest = chunk.halves()
@@ -161,7 +163,6 @@ class LineStore:
                 await self._append(chunk, data)
             except Stale:
                 await self._look()
-                chunk = chunk.behind(self._stored)
 
     def _is_stored(self, chunk: _Chunk) -> bool:
         return self._ended or (chunk.next_line <= self._stored and not chunk.end)
