@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from osmo_domain.commit import Commit
+from osmo_domain.ids import derived_uuid
 from osmo_domain.plan import GroupPlan, Plan, Resources, TaskPlan
 from osmo_domain.pool import Priority
 from osmo_domain.workflow.events import (
@@ -89,7 +90,7 @@ def submitted(
 ) -> WorkflowSubmitted:
     return WorkflowSubmitted(
         workflow_id=f"{name}-{number}",
-        uuid=f"{hash((name, number)) % 2**128:032x}",
+        uuid=derived_uuid(name, str(number)),
         user=user,
         at=T0 + timedelta(minutes=minutes),
         plan=plan or a_plan(name),
@@ -340,6 +341,17 @@ async def test_what_runs_is_counted_by_pool_and_by_node(many: WorkflowViews) -> 
 
 async def test_everyone_who_submitted_is_known(many: WorkflowViews) -> None:
     assert list(await many.submitters()) == ["ann", "bob"]
+
+
+async def test_amounts_beyond_any_machine_are_cut_rather_than_refused(views: WorkflowViews) -> None:
+    huge = Resources(cpu=10**30, gpu=10**30, memory_bytes=10**30, storage_bytes=10**30)
+    group = GroupPlan(name="g", tasks=(TaskPlan(name="t", image="i", command=("c",), resources=huge),))
+    history = History()
+    for n in (1, 2):
+        history.add(f"w-{n}", submitted("w", n, plan=Plan(name="w", pool="p", backend="b1", groups=(group,))))
+    await history.project(views)
+    (total,) = await views.task_sums(TaskFilter(), by_workflow=False)
+    assert total.memory_bytes == 2 << 48
 
 
 async def test_text_that_no_database_holds_finds_nothing(many: WorkflowViews) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from osmo_api.client import ApiClient, open_client
 from osmo_domain.cluster import BackendRegistered, ClusterFact, Heartbeat, NodeFact, NodeSeen
 from osmo_domain.commit import Commit, encode_commit
+from osmo_domain.ids import derived_uuid
 from osmo_domain.logs import LineSource, LogBatch, LogLine
 from osmo_domain.plan import GroupPlan, Plan, Resources, TaskPlan
 from osmo_domain.pool import Backend, GpuQuota, Platform, Pool, WorkflowSettings
@@ -188,7 +189,7 @@ def submitted(
 ) -> WorkflowSubmitted:
     return WorkflowSubmitted(
         workflow_id=workflow_id,
-        uuid=f"{abs(hash(workflow_id)):032x}",
+        uuid=derived_uuid(workflow_id),
         user=user,
         at=T0 + timedelta(seconds=int(workflow_id.rpartition("-")[2])),
         plan=a_plan(workflow_id.rpartition("-")[0], tasks),

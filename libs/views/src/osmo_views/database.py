@@ -28,6 +28,8 @@ _AWAY = (
 )
 """Away, full, overloaded, or a transaction that lost a race: the same call may work later."""
 
+_JSON = msgspec.json.Decoder()
+
 _SERVER_SETTINGS = {
     "application_name": "osmo",
     "timezone": "UTC",
@@ -54,7 +56,7 @@ class Database:
             async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
                 yield connection
         except _AWAY as error:
-            raise Transient(f"database: {type(error).__name__}: {error}") from error
+            raise _transient(error) from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -62,13 +64,25 @@ class Database:
             yield connection
 
     async def fetch(self, query: str, *args: object) -> list[Any]:
-        async with self.connection() as connection:
-            rows: list[Any] = await connection.fetch(query, *args)
-            return rows
+        """The rows of one question. Written out rather than through `connection`, since every list and query comes through here."""
+        try:
+            connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
+            try:
+                rows: list[Any] = await connection.fetch(query, *args)
+                return rows
+            finally:
+                await self._pool.release(connection)
+        except _AWAY as error:
+            raise _transient(error) from error
 
     async def fetchrow(self, query: str, *args: object) -> Any:
-        async with self.connection() as connection:
-            return await connection.fetchrow(query, *args)
+        """The first row, or None."""
+        rows = await self.fetch(query, *args)
+        return rows[0] if rows else None
+
+
+def _transient(error: BaseException) -> Transient:
+    return Transient(f"database: {type(error).__name__}: {error}")
 
 
 @asynccontextmanager
@@ -87,7 +101,7 @@ async def open_database(
             reset=_nothing_to_reset,
         )
     except _AWAY as error:
-        raise Transient(f"database: {type(error).__name__}: {error}") from error
+        raise _transient(error) from error
     try:
         yield Database(pool, acquire_timeout_s=acquire_timeout_s)
     finally:
@@ -99,7 +113,7 @@ async def _prepare(connection: Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         encoder=lambda value: b"\x01" + msgspec.json.encode(value),
-        decoder=lambda stored: msgspec.json.decode(memoryview(stored)[1:]),
+        decoder=lambda stored: _JSON.decode(stored[1:]),
         schema="pg_catalog",
         format="binary",
     )

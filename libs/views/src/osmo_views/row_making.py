@@ -5,6 +5,9 @@ from osmo_domain.workflow.state import Attempt, Task, Workflow
 from osmo_views.rows import AttemptRow, GroupRow, WorkflowRow
 
 _NO_RESOURCES = Resources()
+_MOST = 1 << 31
+_MOST_BYTES = 1 << 48
+"""More than any machine has; a plan may ask for more all the same, and must not stop the projection."""
 
 
 def workflow_row(state: Workflow, *, submit_seq: int, shard: int) -> WorkflowRow:
@@ -70,12 +73,12 @@ def attempt_row(state: Workflow, task: Task, attempt: Attempt) -> AttemptRow:
         backend=plan.backend if plan else "",
         priority=state.priority,
         submitted_at=state.submitted_at,
-        cpu=asked.cpu,
-        gpu=asked.gpu,
-        memory_bytes=asked.memory_bytes,
-        storage_bytes=asked.storage_bytes,
+        cpu=min(asked.cpu, _MOST),
+        gpu=min(asked.gpu, _MOST),
+        memory_bytes=min(asked.memory_bytes, _MOST_BYTES),
+        storage_bytes=min(asked.storage_bytes, _MOST_BYTES),
         status=attempt.status,
-        exit_code=attempt.exit_code,
+        exit_code=None if attempt.exit_code is None else max(-_MOST, min(attempt.exit_code, _MOST - 1)),
         message=_clean(attempt.message),
         node=attempt.node,
         ip=attempt.ip,
