@@ -73,60 +73,22 @@ VALID: dict[str, Any] = {
     ],
 }
 
-ODD = st.sampled_from(
-    [
-        None,
-        True,
-        False,
-        0,
-        -1,
-        10**30,
-        1.5,
-        float("inf"),
-        "",
-        " ",
-        "x",
-        "a b",
-        "-",
-        "{{",
-        "{{output}}",
-        "{{host:}}",
-        "\0",
-        "é" * 70,
-        "a" * 500,
-    ]
-    + [
-        "yes",
-        "1e3",
-        "2024-01-01",
-        "s3://",
-        "s3://b",
-        "gs://b/c",
-        "file:///x",
-        "../x",
-        "/",
-        "/osmo/x",
-        "1Gi",
-        "1GB",
-        "[",
-        "(",
-        "a-b",
-        "*",
-    ]
-    + [
-        [],
-        {},
-        [[]],
-        [None],
-        [1],
-        {"": 1},
-        {"a": None},
-        {"name": "a"},
-        {"task": "c"},
-        [{"task": "b"}],
-        [{"task": "zz-1:q"}],
-    ]
-) | st.text(max_size=8)
+ODD_SCALARS: list[Any] = [None, True, False, 0, -1, 10**30, 1.5, float("inf"), "", " ", "x", "a b", "-", "{{", "\0"]
+ODD_TEXTS: list[Any] = ["{{output}}", "{{host:}}", "é" * 70, "a" * 500, "yes", "1e3", "2024-01-01", "s3://", "s3://b"]
+ODD_WORDS: list[Any] = ["gs://b/c", "file:///x", "../x", "/", "/osmo/x", "1Gi", "1GB", "[", "(", "a-b", "*"]
+ODD_TREES: list[Any] = [
+    [],
+    {},
+    [[]],
+    [None],
+    [1],
+    {"": 1},
+    {"a": None},
+    {"name": "a"},
+    [{"task": "b"}],
+    [{"task": "z-1:q"}],
+]
+ODD = st.sampled_from([*ODD_SCALARS, *ODD_TEXTS, *ODD_WORDS, *ODD_TREES]) | st.text(max_size=8)
 
 
 def everything(text: str) -> None:

@@ -6,7 +6,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from osmo_domain.errors import Rejected
-from osmo_domain.ids import kubernetes_name
 from osmo_domain.pool import Pool
 from osmo_domain.spec.graph import find_cycle, in_order
 from osmo_domain.spec.model import GroupSpec, InputSpec, ResourceSpec, TaskSpec, WorkflowSpec
@@ -42,7 +41,7 @@ def _check_unique(workflow: WorkflowSpec) -> None:
 
 
 def _claim(seen: dict[str, str], name: str, what: str, source: MapNode) -> None:
-    form = kubernetes_name(name)
+    form = name.lower().replace("_", "-")
     if form in seen:
         same = "" if seen[form].endswith(f" {name}") else ", which is the same name to Kubernetes"
         raise refused(

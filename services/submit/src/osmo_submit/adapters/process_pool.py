@@ -53,11 +53,11 @@ class _Worker:
         try:
             async with asyncio.timeout(_START_WITHIN_S):
                 await worker._read()
-        except (TimeoutError, _WorkerDied) as error:
-            raise Transient("a render worker did not start") from error
-        finally:
-            if sys.exception() is not None:
-                await worker.kill()
+        except BaseException as error:
+            await worker.kill()
+            if isinstance(error, TimeoutError | _WorkerDied):
+                raise Transient("a render worker did not start") from error
+            raise
         return worker
 
     @property
