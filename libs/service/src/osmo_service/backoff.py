@@ -21,7 +21,7 @@ class Backoff:
         self._tries = 0
 
     def next_s(self) -> float:
-        whole = min(self._most_s, self._first_s * 2 ** min(self._tries, 30))
+        whole = min(self._most_s, self._first_s * 2.0 ** min(self._tries, 30))
         self._tries += 1
         return whole * (0.5 + 0.5 * self._rng.random())
 
