@@ -38,6 +38,7 @@ from osmo_eventlog.memory import NO_FAULTS, Faults, MemoryConnection, MemoryServ
 from osmo_eventlog.streams import command_consumer
 from osmo_scheduler.app import open_app
 from osmo_scheduler.settings import SchedulerSettings
+from osmo_service.clock import Clock
 from osmo_service.lifecycle import App, run_app
 
 BACKEND = "default"
@@ -53,7 +54,9 @@ def in_a_world(test: Callable[["World"], Coroutine[Any, Any, None]], faults: Fau
     loop = VirtualLoop()
 
     async def main() -> None:
-        world = World(VirtualClock(loop), faults)
+        clock = VirtualClock(loop)
+        server = MemoryServer(clock, random.Random(1), faults)
+        world = World(clock, server.connect)
         try:
             await world.set_up()
             await test(world)
@@ -64,11 +67,13 @@ def in_a_world(test: Callable[["World"], Coroutine[Any, Any, None]], faults: Fau
 
 
 class World:
-    def __init__(self, clock: VirtualClock, faults: Faults) -> None:
+    """`connects` gives a new connection to the one log by name."""
+
+    def __init__(self, clock: Clock, connects: Callable[[str], Any]) -> None:
         self.clock = clock
         self.rng = random.Random(1)
-        self.server = MemoryServer(clock, self.rng, faults)
-        self.connection = self.server.connect("test")
+        self.connects = connects
+        self.connection = connects("test")
         self.log = self.connection.log
         self.cluster = FakeCluster(self)
         self._count = 0
@@ -167,7 +172,7 @@ class RunningScheduler:
         self._settings = settings
         self._stop = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
-        self.connection: MemoryConnection = world.server.connect("scheduler")
+        self.connection = world.connects("scheduler")
         self.app: App | None = None
         self.opened = asyncio.Event()
 
@@ -199,7 +204,8 @@ class RunningScheduler:
 
     async def kill(self) -> None:
         """As kill -9."""
-        self.connection.crash()
+        if isinstance(self.connection, MemoryConnection):
+            self.connection.crash()
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
@@ -241,7 +247,7 @@ class FakeCluster:
     async def take_commands(self, *, wait_s: float = 0.2) -> int:
         """Carry out what is in the queue; pods appear and say nothing yet."""
         consumer = command_consumer(BACKEND)
-        await self._world.log.ensure_consumer(consumer.stream, consumer.durable, consumer.subjects)
+        await self._world.log.ensure_consumer(consumer.stream, consumer.durable, consumer.subjects, ack_wait_s=1)
         count = 0
         async with self._world.log.consume(consumer.stream, consumer.durable) as queue:
             while deliveries := await queue.fetch(100, wait_s=wait_s):
