@@ -16,7 +16,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
 from osmo_eventlog.nats.link import Link
-from osmo_eventlog.nats.wire import STALLED, Position, recorded, status_of
+from osmo_eventlog.nats.wire import STALLED, position_of, recorded, status_of
 from osmo_eventlog.ports import Recorded, Seq
 
 HEARTBEAT_S = 1.0
@@ -38,13 +38,12 @@ class Reader:
         self._consumer = ""
         self._buffer: deque[Recorded] = deque()
         self._news = asyncio.Event()
-        self._broken = asyncio.Event()
+        self._broken = False
         self._joins = link.joins
-        self._expected_consumer_seq = 1
         self._received = 0
         self._taken = 0
         self._flow: tuple[str, int] | None = None
-        self._heard_at = 0.0
+        self._heard = True
         self._pending = 0
         self.newest_taken: Seq = 0
         self.waiting = 0
@@ -74,8 +73,9 @@ class Reader:
         except LIBRARY_ERRORS as error:
             raise translate(error, f"follow {self._stream}") from error
         self._consumer = made.name
-        self.waiting = self._pending = made.num_pending or 0
-        self._heard_at = self._now()
+        self.waiting = made.num_pending or 0
+        if not self._received:  # the first messages may have come before this answer, and know better
+            self._pending = self.waiting
 
     async def take(self, limit: int) -> Sequence[Recorded]:
         """What is there, at least one message; waits for it."""
@@ -102,37 +102,35 @@ class Reader:
                 await self._link.js.delete_consumer(self._stream, self._consumer)
 
     async def _wait(self) -> None:
+        """Returns when there may be something to take; raises Broken when nothing will come."""
         self._news.clear()
         self._check()
-        with contextlib.suppress(TimeoutError):
+        try:
             await asyncio.wait_for(self._news.wait(), SILENCE_S)
-        if not self._buffer:
-            self._check()
+        except TimeoutError:
+            if not self._heard:
+                raise Broken(f"{self._stream}: silence for {SILENCE_S} s") from None
+        self._heard = False
 
     def _check(self) -> None:
-        if self._broken.is_set():
+        if self._broken:
             raise Broken(f"{self._stream}: a gap in what was delivered")
         if self._joins != self._link.joins or not self._link.client.is_connected:
             raise Broken(f"{self._stream}: the connection was lost")
-        if self._now() - self._heard_at > SILENCE_S:
-            raise Broken(f"{self._stream}: silence for {SILENCE_S} s")
 
     async def _on_message(self, message: Msg) -> None:
-        self._heard_at = self._now()
-        if status_of(message):
+        """For every message of every replay: keep it short."""
+        self._heard = True
+        if not message.data and status_of(message):
             await self._on_status(message)
-        elif not self._broken.is_set():
-            self._on_record(message)
-
-    def _on_record(self, message: Msg) -> None:
-        position = Position(message.reply)
-        if position.consumer_seq != self._expected_consumer_seq:
-            self._broken.set()
+            return
+        seq, consumer_seq, pending = position_of(message.reply)
+        if consumer_seq == self._received + 1 and not self._broken:
+            self._received = consumer_seq
+            self._pending = pending
+            self._buffer.append(recorded(self._stream, message, seq))
         else:
-            self._expected_consumer_seq += 1
-            self._received += 1
-            self._pending = position.pending
-            self._buffer.append(recorded(self._stream, message, position.seq))
+            self._broken = True
         self._news.set()
 
     async def _on_status(self, message: Msg) -> None:
@@ -143,8 +141,8 @@ class Reader:
             self._flow = (asked, self._received)
             await self._answer_flow()
         last_sent = headers.get("Nats-Last-Consumer", "")
-        if last_sent and int(last_sent) >= self._expected_consumer_seq:
-            self._broken.set()
+        if last_sent and int(last_sent) > self._received:
+            self._broken = True
             self._news.set()
 
     async def _answer_flow(self) -> None:
@@ -153,9 +151,6 @@ class Reader:
         reply, self._flow = self._flow[0], None
         with contextlib.suppress(*LIBRARY_ERRORS):
             await self._link.client.publish(reply)
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 @contextlib.asynccontextmanager

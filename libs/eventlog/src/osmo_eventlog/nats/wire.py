@@ -1,6 +1,7 @@
 """What JetStream writes on the wire and nats-py leaves to its user: reply subjects, status headers, raw reads. As its API pages say."""
 
 from base64 import b64decode
+from typing import NamedTuple
 
 import msgspec
 from nats.aio.msg import Msg
@@ -17,17 +18,19 @@ STALLED = "Nats-Consumer-Stalled"
 NO_RESPONDERS = "503"
 
 
-class Position:
-    """Where a delivered message stands, read from its reply subject `$JS.ACK...` (with or without a domain)."""
+class Position(NamedTuple):
+    """Where a delivered message stands: in the stream, in what this consumer sent, and how many are still to come."""
 
-    __slots__ = ("consumer_seq", "pending", "seq")
+    seq: Seq
+    consumer_seq: int
+    pending: int
 
-    def __init__(self, reply: str) -> None:
-        tokens = reply.split(".")
-        first = 5 if len(tokens) == 9 else 7
-        self.seq: Seq = int(tokens[first])
-        self.consumer_seq = int(tokens[first + 1])
-        self.pending = int(tokens[first + 3])
+
+def position_of(reply: str) -> Position:
+    """Read from the reply subject `$JS.ACK...`, with or without a domain."""
+    tokens = reply.split(".")
+    first = 5 if len(tokens) == 9 else 7
+    return Position(int(tokens[first]), int(tokens[first + 1]), int(tokens[first + 3]))
 
 
 def status_of(message: Msg) -> str:

@@ -16,7 +16,7 @@ from osmo_domain.errors import Transient
 from osmo_eventlog.nats.consumers import Consumers
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
 from osmo_eventlog.nats.link import Link
-from osmo_eventlog.nats.wire import Position, recorded, status_of
+from osmo_eventlog.nats.wire import position_of, recorded, status_of
 from osmo_eventlog.ports import Delivery, Recorded
 
 log = logging.getLogger("osmo.eventlog.nats")
@@ -144,7 +144,7 @@ class NatsWorkQueue:
         status = status_of(message)
         if not status:
             # Messages come under their own subjects; what a cancelled pull still brings stays here for the next fetch.
-            record = recorded(self._stream, message, Position(message.reply).seq)
+            record = recorded(self._stream, message, position_of(message.reply).seq)
             self._arrived.append(NatsDelivery(record, message.reply, self._link))
             self._pull.count()
         elif message.subject == self._asked and status != "100":
