@@ -6,7 +6,16 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.process_cluster import UUID, bash, eventually, kill_everything, one_life, process_cluster, running_router
+from tests.process_cluster import (
+    UUID,
+    bash,
+    eventually,
+    kill_everything,
+    marked,
+    one_life,
+    process_cluster,
+    running_router,
+)
 
 from osmo_agent.process.pod_specs import pod_specs
 from osmo_agent.process.pod_store import PodStore
@@ -64,16 +73,18 @@ asyncio.run(main())
 
 
 async def test_a_pod_that_lost_its_shim_is_lost_and_nothing_of_it_remains(tmp_path: Path) -> None:
-    for isolation in ("full", "none"):
+    for isolation in ("full", "mount", "none"):
         state_dir = tmp_path / isolation
         async with process_cluster(state_dir, isolation=isolation) as cluster:
-            await cluster.create(bash("echo $$; while :; do sleep 0.05; done"))
-            await eventually(lambda cluster=cluster: cluster.stored().texts("STDOUT"))
-            shim = only_pod(state_dir).shim()
+            await cluster.create(bash("setsid sleep 1000 & echo up; while :; do sleep 0.05; done"))
+            await cluster.says("up")
+            pod = only_pod(state_dir)
+            shim = pod.shim()
             assert shim is not None
             os.kill(shim.pid, signal.SIGKILL)
             fact = await cluster.ended()
             assert (fact.phase, fact.reason) == (PodPhase.FAILED, "NodeLost")
+            await eventually(lambda key=pod.key: not marked(key))
 
 
 async def test_an_attempt_never_runs_twice(tmp_path: Path) -> None:

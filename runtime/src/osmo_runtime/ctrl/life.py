@@ -217,10 +217,10 @@ class Ctrl:
         self._outbox.add(self._now_ms(), source, lines)
 
     def _say(self, text: str) -> None:
-        self._relay("OSMO_CTRL", [text])
+        self._relay("OSMO_CTRL", text.splitlines())
 
     def _sayer(self, source: str) -> Callable[[str], None]:
-        return lambda text: self._relay(source, [text])
+        return lambda text: self._relay(source, text.splitlines())
 
     def _report(
         self, phase: Phase, *, exit_code: int | None = None, message: str = "", bytes: int = 0, files: int = 0

@@ -20,7 +20,7 @@ from osmo_runtime.paths import PodPaths, socket_address
 from osmo_runtime.pod import PodSpec
 from osmo_runtime.shim.containers import fork, run_ctrl_container, run_init, run_user_container
 from osmo_runtime.shim.pod_dir import ContainerStatus, PodDir, PodStatus
-from osmo_runtime.user.descendants import kill_descendants
+from osmo_runtime.user.descendants import adopt_orphans, kill_descendants
 
 CTRL_GONE_GRACE_S = 10.0
 
@@ -57,6 +57,7 @@ class Supervisor:
     def run(self) -> None:
         """The whole life of the pod."""
         self._watch_signals()
+        adopt_orphans()
         self._start("osmo-init", "init", lambda: run_init(self._paths, self._osmo_program))
         self._publish()
         self._until_all_ended()

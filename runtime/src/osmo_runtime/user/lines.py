@@ -17,8 +17,9 @@ class LineCutter:
             self._rest = buffered[end + 1 :]
             return buffered[:end].decode("utf-8", "replace")
         if len(buffered) >= LONGEST_LINE:
-            self._rest = b""
-            return buffered.decode("utf-8", "replace")
+            end = _character_end(buffered)
+            self._rest = buffered[end:]
+            return buffered[:end].decode("utf-8", "replace")
         self._rest = buffered
         return None
 
@@ -26,3 +27,11 @@ class LineCutter:
         """The last line, where the stream did not end with a newline."""
         rest, self._rest = self._rest, b""
         return rest.decode("utf-8", "replace") if rest else None
+
+
+def _character_end(buffered: bytes) -> int:
+    """Where the last character that may be incomplete begins, so that none is cut in two; the end, where all are complete."""
+    for back in range(1, 4):
+        if buffered[-back] & 0xC0 != 0x80:
+            return len(buffered) - back if buffered[-back] >= 0xC0 else len(buffered)
+    return len(buffered)

@@ -8,6 +8,7 @@ from osmo_runtime.pod import PodSpec
 from osmo_runtime.shim.pod_dir import ContainerStatus, PodStatus
 
 ENDED = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED, PodPhase.GONE})
+LOST_REASON = "NodeLost"
 LOST = "The processes of this pod vanished: they were killed from outside, or the machine was restarted."
 
 
@@ -19,7 +20,7 @@ def pod_fact(
         return _fact(spec, node, PodPhase(status.phase), _time(status.at_ms), status)
     if alive or not started:
         return _fact(spec, node, PodPhase.PENDING, now)
-    return _fact(spec, node, PodPhase.FAILED, now, reason="NodeLost", message=LOST)
+    return _fact(spec, node, PodPhase.FAILED, now, reason=LOST_REASON, message=LOST)
 
 
 def gone(fact: PodFact, now: datetime) -> PodFact:

@@ -16,10 +16,10 @@ from osmo_agent.ports import RuntimeIdentity
 from osmo_agent.process.hints import Hints
 from osmo_agent.process.host_node import cluster_uid, host_node, node_name
 from osmo_agent.process.options import ProcessOptions
-from osmo_agent.process.pod_facts import ENDED, gone, pod_fact
+from osmo_agent.process.pod_facts import ENDED, LOST_REASON, gone, pod_fact
 from osmo_agent.process.pod_specs import pod_specs
 from osmo_agent.process.pod_store import PodStore, pod_key
-from osmo_agent.process.shims import end_shim, signal_shim, start_shim
+from osmo_agent.process.shims import end_shim, kill_marked, signal_shim, start_shim
 from osmo_domain.cluster import NodeFact, PodEvent, PodFact
 from osmo_domain.command import CreateGroup, DeleteGroup, RestartTasks
 from osmo_runtime.pod import PodSpec
@@ -111,6 +111,9 @@ class ProcessRuntime:
         everything = not hinted or "" in hinted
         keys = await asyncio.to_thread(self._store.names) if everything else list(hinted)
         facts = await asyncio.to_thread(lambda: {key: self._read(key) for key in keys})
+        for key, fact in facts.items():
+            if fact is not None and fact.reason == LOST_REASON and known.get(key, fact).phase not in ENDED:
+                await asyncio.to_thread(kill_marked, key)
         vanished = known.keys() - set(keys) if everything else set()
         changed = [change for key in [*keys, *vanished] if (change := self._note(known, key, facts.get(key)))]
         if everything:
