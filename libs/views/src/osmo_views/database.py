@@ -56,7 +56,7 @@ class Database:
             async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
                 yield connection
         except _AWAY as error:
-            raise _transient(error) from error
+            raise _translated(error) from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -73,7 +73,7 @@ class Database:
             finally:
                 await self._pool.release(connection)
         except _AWAY as error:
-            raise _transient(error) from error
+            raise _translated(error) from error
 
     async def fetchrow(self, query: str, *args: object) -> Any:
         """The first row, or None."""
@@ -81,7 +81,10 @@ class Database:
         return rows[0] if rows else None
 
 
-def _transient(error: BaseException) -> Transient:
+def _translated(error: Exception) -> Exception:
+    """What may pass is Transient. A value that has no place in its column (a ValueError, to asyncpg an InterfaceError too) is our bug."""
+    if isinstance(error, ValueError):
+        return RuntimeError(f"a value does not fit its column: {error}")
     return Transient(f"database: {type(error).__name__}: {error}")
 
 
@@ -101,7 +104,7 @@ async def open_database(
             reset=_nothing_to_reset,
         )
     except _AWAY as error:
-        raise _transient(error) from error
+        raise _translated(error) from error
     try:
         yield Database(pool, acquire_timeout_s=acquire_timeout_s)
     finally:

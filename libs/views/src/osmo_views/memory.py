@@ -10,7 +10,17 @@ import msgspec
 
 from osmo_domain.workflow.status import PLACED, TaskStatus, WorkflowStatus
 from osmo_views.ports import LabelMatch, TaskFilter, WorkflowFilter
-from osmo_views.rows import AttemptRow, Changes, GpuUse, GroupRow, NodeUse, TaskSum, WorkflowDetail, WorkflowRow
+from osmo_views.rows import (
+    AttemptRow,
+    Changes,
+    GpuUse,
+    GroupRow,
+    NodeUse,
+    TaskSum,
+    WorkflowDetail,
+    WorkflowRow,
+    WorkflowSummary,
+)
 
 T = TypeVar("T")
 
@@ -70,10 +80,10 @@ class MemoryWorkflowViews:
         wanted = [one for one in of_task if retry_id is None or one.retry_id == retry_id]
         return max(wanted, key=lambda one: one.retry_id, default=None)
 
-    async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowRow]:
+    async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowSummary]:
         found = [row for row in self._workflows.values() if _wants_workflow(wanted, row)]
         found.sort(key=lambda row: (row.submitted_at, row.submit_seq), reverse=wanted.descending)
-        return found[wanted.offset : wanted.offset + wanted.limit]
+        return [_summary(row) for row in found[wanted.offset : wanted.offset + wanted.limit]]
 
     async def tasks(self, wanted: TaskFilter) -> Sequence[AttemptRow]:
         found = sorted(self._matching(wanted), key=_newest_first, reverse=True)
@@ -109,6 +119,10 @@ class MemoryWorkflowViews:
 
     def _matching(self, wanted: TaskFilter) -> Iterable[AttemptRow]:
         return (row for row in self._all_attempts() if _wants_task(wanted, row))
+
+
+def _summary(row: WorkflowRow) -> WorkflowSummary:
+    return WorkflowSummary(*(getattr(row, name) for name in WorkflowSummary.__struct_fields__))
 
 
 def _wants_workflow(wanted: WorkflowFilter, row: WorkflowRow) -> bool:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from osmo_domain.pool import Priority
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
-from osmo_views.rows import AttemptRow, Changes, GpuUse, NodeUse, TaskSum, WorkflowDetail, WorkflowRow
+from osmo_views.rows import AttemptRow, Changes, GpuUse, NodeUse, TaskSum, WorkflowDetail, WorkflowRow, WorkflowSummary
 
 
 class LabelMatch(Struct, frozen=True):
@@ -85,7 +85,7 @@ class WorkflowViews(Protocol):
         """One attempt; the latest where `retry_id` is None."""
         ...
 
-    async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowRow]: ...
+    async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowSummary]: ...
 
     async def tasks(self, wanted: TaskFilter) -> Sequence[AttemptRow]: ...
 

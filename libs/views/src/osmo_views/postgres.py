@@ -28,7 +28,17 @@ from osmo_views.conditions import storable, task_conditions, workflow_conditions
 from osmo_views.database import Connection, Database, open_database
 from osmo_views.migrate import migrate
 from osmo_views.ports import TaskFilter, WorkflowFilter
-from osmo_views.rows import AttemptRow, Changes, GpuUse, GroupRow, NodeUse, TaskSum, WorkflowDetail, WorkflowRow
+from osmo_views.rows import (
+    AttemptRow,
+    Changes,
+    GpuUse,
+    GroupRow,
+    NodeUse,
+    TaskSum,
+    WorkflowDetail,
+    WorkflowRow,
+    WorkflowSummary,
+)
 from osmo_views.sql_text import sql
 
 _PROJECTION: Final = "workflows"
@@ -115,16 +125,16 @@ class PostgresWorkflowViews:
         row = await self._database.fetchrow(query, workflow_id, storable(task), retry_id)
         return _attempt(row) if row else None
 
-    async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowRow]:
+    async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowSummary]:
         conditions = workflow_conditions(wanted)
         query = sql("list_workflows").format(
-            columns=select_list(WorkflowRow),
+            columns=select_list(WorkflowSummary),
             conditions=conditions,
             direction="DESC" if wanted.descending else "ASC",
             limit=conditions.bind(wanted.limit),
             offset=conditions.bind(wanted.offset),
         )
-        return [_workflow(row) for row in await self._database.fetch(query, *conditions.args)]
+        return [_summary(row) for row in await self._database.fetch(query, *conditions.args)]
 
     async def tasks(self, wanted: TaskFilter) -> Sequence[AttemptRow]:
         conditions = task_conditions(wanted)
@@ -190,6 +200,8 @@ def _detail_query(key: str, *, all_attempts: bool) -> str:
 _WORDS: Final[dict[tuple[type[Struct], str], type[StrEnum]]] = {
     (WorkflowRow, "status"): WorkflowStatus,
     (WorkflowRow, "priority"): Priority,
+    (WorkflowSummary, "status"): WorkflowStatus,
+    (WorkflowSummary, "priority"): Priority,
     (GroupRow, "status"): TaskStatus,
     (AttemptRow, "status"): TaskStatus,
     (AttemptRow, "priority"): Priority,
@@ -218,6 +230,10 @@ def _typed(kind: type[Struct], row: Any) -> list[Any]:
 
 def _workflow(row: Any) -> WorkflowRow:
     return WorkflowRow(*_typed(WorkflowRow, row))
+
+
+def _summary(row: Any) -> WorkflowSummary:
+    return WorkflowSummary(*_typed(WorkflowSummary, row))
 
 
 def _attempt(row: Any) -> AttemptRow:

@@ -41,6 +41,22 @@ class WorkflowRow(Struct, frozen=True):
     tags: tuple[str, ...]
 
 
+class WorkflowSummary(Struct, frozen=True):
+    """What a list shows of a workflow: columns of its row."""
+
+    workflow_id: str
+    uuid: str
+    user: str
+    pool: str
+    priority: Priority
+    submitted_at: datetime
+    app_version: int
+    labels: dict[str, str]
+    status: WorkflowStatus
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
 class GroupRow(Struct, frozen=True):
     """One group. `ordinal` is its place in the plan."""
 

@@ -26,11 +26,12 @@ class Seed(Struct, frozen=True, forbid_unknown_fields=True):
     workflow: WorkflowSettings | None = None
 
     def objects(self) -> list[tuple[str, str, Any]]:
-        """(kind, name, value); backends stand before the pools that name them."""
-        found: list[tuple[str, str, Any]] = [("backend", backend.name, backend) for backend in self.backends]
-        found += [("pool", pool.name, pool) for pool in self.pools]
+        """(kind, name, value). Pools stand last: once one can be named, everything that it needs is there."""
+        found: list[tuple[str, str, Any]] = []
         if self.workflow is not None:
             found.append(("workflow", "workflow", self.workflow))
+        found += [("backend", backend.name, backend) for backend in self.backends]
+        found += [("pool", pool.name, pool) for pool in self.pools]
         return found
 
 

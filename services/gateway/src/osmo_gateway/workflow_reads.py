@@ -22,7 +22,7 @@ from osmo_gateway.own_writes import OwnWrites
 from osmo_gateway.times import duration_s, queued_s, wire_time, wire_time_or_none
 from osmo_service.clock import Clock
 from osmo_views.ports import WorkflowFilter, WorkflowViews
-from osmo_views.rows import AttemptRow, GroupRow, WorkflowDetail, WorkflowRow
+from osmo_views.rows import AttemptRow, GroupRow, WorkflowDetail, WorkflowRow, WorkflowSummary
 
 _NO_PLUGINS: Final = PluginFlags()
 
@@ -65,7 +65,7 @@ class WorkflowReads:
         return WorkflowListAnswer(workflows=entries, more_entries=len(rows) > wanted.limit)
 
 
-def _entry(row: WorkflowRow, links: Links, now: datetime) -> WorkflowListEntry:
+def _entry(row: WorkflowSummary, links: Links, now: datetime) -> WorkflowListEntry:
     workflow_id = row.workflow_id
     return WorkflowListEntry(
         user=row.user,
