@@ -116,16 +116,22 @@ class Effects:
 
 
 def _parts(command: Command) -> Iterator[Command]:
-    """A gang too large for one message is created in several, each of some of its tasks."""
-    if not isinstance(command, CreateGroup) or len(command.retry_ids) <= TASKS_PER_COMMAND:
+    """A gang too large for one message is told in several, each about some of its tasks."""
+    names = list(command.retry_ids)
+    if len(names) <= TASKS_PER_COMMAND:
         yield command
         return
-    names = list(command.retry_ids)
     for start in range(0, len(names), TASKS_PER_COMMAND):
-        some = names[start : start + TASKS_PER_COMMAND]
-        yield msgspec.structs.replace(
-            command,
-            retry_ids={name: command.retry_ids[name] for name in some},
-            nodes={name: command.nodes[name] for name in some},
-            tokens={name: command.tokens[name] for name in some},
-        )
+        yield _about(command, names[start : start + TASKS_PER_COMMAND])
+
+
+def _about(command: Command, names: Sequence[str]) -> Command:
+    retry_ids = {name: command.retry_ids[name] for name in names}
+    if not isinstance(command, CreateGroup):
+        return msgspec.structs.replace(command, retry_ids=retry_ids)
+    return msgspec.structs.replace(
+        command,
+        retry_ids=retry_ids,
+        nodes={name: command.nodes[name] for name in names},
+        tokens={name: command.tokens[name] for name in names},
+    )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from osmo_domain.command import Command, CreateGroup, DeleteGroup
-from osmo_domain.errors import Stale
+from osmo_domain.errors import Poison, Stale
 from osmo_domain.placement import decide_placement
 from osmo_domain.workflow.commands import commands_for, outstanding_commands
 from osmo_domain.workflow.events import WorkflowEvent
@@ -161,7 +161,12 @@ class Engine:
         """Make the decision on one workflow true, then carry it out."""
         entry = self._shard.aggregates.get(workflow_id)
         assert entry is not None
-        landed = await self._append(entry, events, news)
+        try:
+            landed = await self._append(entry, events, news)
+        except Poison as poison:
+            log.error("a decision cannot be stored; its workflow is left alone", extra=_about(workflow_id, poison))
+            self._shard.forget(entry)
+            return
         await self._command(entry, commands_for(entry.state, [*news.foreign, *landed]))
         if entry.over:
             self._shard.forget(entry)
@@ -211,3 +216,7 @@ class Engine:
     async def _remove(self, backend: str, command: DeleteGroup, seen_at: datetime, now: datetime) -> None:
         seq = await self._effects.publish(backend, command, again=seen_at.isoformat())
         self._shard.removals.ask(backend, command, seq, now)
+
+
+def _about(workflow_id: str, why: Exception) -> dict[str, str]:
+    return {"workflow": workflow_id, "why": str(why)}

@@ -1,13 +1,17 @@
 """Giving a queued group its place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from osmo_domain.placement import PendingGroup, TaskRequest
 from osmo_domain.workflow.draft import Draft
 from osmo_domain.workflow.events import GroupPlaced, WorkflowEvent
 from osmo_domain.workflow.state import Workflow
 from osmo_domain.workflow.status import GROUP_FINISHED, TaskStatus
+
+TASKS_PER_EVENT: Final = 500
+"""A larger gang is placed by several events, so that no commit grows beyond what the log takes."""
 
 
 def pending_group(state: Workflow, name: str, order: int) -> PendingGroup | None:
@@ -41,14 +45,19 @@ def decide_placed(
     waiting = pending_group(state, group, 0)
     if draft.over or state.plan is None or waiting is None or {task.task for task in waiting.tasks} != nodes.keys():
         return []
-    draft.add(
-        GroupPlaced(
-            group=group,
-            at=now,
-            backend=state.plan.backend,
-            nodes=dict(nodes),
-            retry_ids={task: state.tasks[task].attempt.retry_id for task in nodes},
-            quota=quota,
+    for names in _portions(list(nodes)):
+        draft.add(
+            GroupPlaced(
+                group=group,
+                at=now,
+                backend=state.plan.backend,
+                nodes={task: nodes[task] for task in names},
+                retry_ids={task: state.tasks[task].attempt.retry_id for task in names},
+                quota=quota,
+            )
         )
-    )
     return draft.events
+
+
+def _portions(names: list[str]) -> Iterator[list[str]]:
+    return (names[start : start + TASKS_PER_EVENT] for start in range(0, len(names), TASKS_PER_EVENT))

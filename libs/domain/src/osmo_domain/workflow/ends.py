@@ -28,6 +28,9 @@ UPSTREAM_FAILED = Ending(TaskStatus.FAILED_UPSTREAM, ExitCode.UPSTREAM, "upstrea
 OF_WHOLE_GROUPS: Final = CANCELED | {TaskStatus.FAILED_UPSTREAM, TaskStatus.FAILED_SERVER_ERROR}
 """No task gets one of these alone: who finds one in a group that has not ended finds an interrupted end of the group."""
 
+LONGEST_MESSAGE: Final = 4_096
+"""Characters of a container's last words that are worth keeping."""
+
 
 def end_task(draft: Draft, task: Task, seen: Ending, at: datetime) -> None:
     """One attempt ended by itself, at `at`: exit actions decide whether the task ends with it, and all that follows is decided too."""
@@ -114,7 +117,7 @@ def _finish_task(draft: Draft, task: Task, ending: Ending, at: datetime) -> None
             at=at,
             exit_code=ending.exit_code,
             reason=ending.reason,
-            message=ending.message,
+            message=ending.message[:LONGEST_MESSAGE],
         )
     )
 
@@ -169,7 +172,7 @@ def _reschedule(draft: Draft, task: Task, ending: Ending, at: datetime) -> None:
             retry_id=retry_id,
             at=at,
             exit_code=ending.exit_code,
-            message=ending.message,
+            message=ending.message[:LONGEST_MESSAGE],
             not_before=draft.now + backoff(retry_id),
         )
     )
