@@ -70,7 +70,7 @@ class House:
 
     def replica(self, seed: int = 1) -> FrontDoor:
         connection = self.server.connect(f"submit-{seed}")
-        known = Known(self.catalogue, cluster(), 1)
+        known = Known(connection.log, self.catalogue, cluster(), 1)
         rng = random.Random(seed)
         return make_front_door(connection, known, Numbers(connection.log), StoppedClock(), rng, InProcessRenderer())
 

@@ -14,6 +14,9 @@ WorkflowUuid = NewType("WorkflowUuid", str)
 NAME_PATTERN = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
 """Workflow, group and task names: a letter first, no `-` or `_` last. Match with `fullmatch`."""
 
+CONFIG_NAME_PATTERN = re.compile(r"[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?")
+"""Names of pools, platforms and other config objects: dots allowed. Match with `fullmatch`."""
+
 WORKFLOW_ID_PATTERN = re.compile(r"([a-zA-Z](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?)-([0-9]+)")
 
 UUID_PATTERN = re.compile(r"[0-9a-f]{32}")

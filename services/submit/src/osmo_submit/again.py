@@ -40,7 +40,7 @@ class Again:
 
     async def resubmit(self, request: SubmitRequest) -> Submitted:
         """A new submission of an earlier workflow, with its labels; those of the command line go over them."""
-        pool = self._known.pool(request.pool)
+        pool = await self._known.pool(request.pool)
         stores = not request.dry_run and not request.validation_only
         uuid = submission_uuid(request, self._rng)
         keyed = stores and bool(request.idempotency_key)
@@ -58,7 +58,7 @@ class Again:
 
     async def restart(self, request: RestartRequest) -> Submitted:
         """The failed groups again, as a new workflow that takes from the old one what that had made. For failed workflows only."""
-        pool = self._known.pool(request.pool)
+        pool = await self._known.pool(request.pool)
         source = await self._workflows.load(request.workflow_id)
         state = source.state
         if state.status not in WORKFLOW_FAILED:

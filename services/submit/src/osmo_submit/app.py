@@ -35,7 +35,7 @@ async def open_app(
     catalogue, clusters = Catalogue.empty(), Clusters()
     pools_known, nodes_known = asyncio.Event(), asyncio.Event()
     numbers = Numbers(connection.log)
-    known = Known(catalogue, clusters, settings.shards)
+    known = Known(connection.log, catalogue, clusters, settings.shards)
     door = make_front_door(connection, known, numbers, clock, rng, renderer)
 
     async def serve() -> None:

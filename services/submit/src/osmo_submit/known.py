@@ -5,14 +5,18 @@ from datetime import datetime
 
 from osmo_domain.cluster import NodeFact
 from osmo_domain.clusters import Clusters
-from osmo_domain.config import Catalogue
+from osmo_domain.commit import UnknownEvent
+from osmo_domain.config import CONFIG_CODEC, Catalogue, apply_config
 from osmo_domain.errors import Rejected
+from osmo_domain.ids import CONFIG_NAME_PATTERN
 from osmo_domain.pool import Pool, WorkflowSettings
-from osmo_eventlog.subjects import shard_of
+from osmo_eventlog.ports import EventLog
+from osmo_eventlog.subjects import CONFIG, config, shard_of
 
 
 class Known:
-    def __init__(self, catalogue: Catalogue, clusters: Clusters, shards: int) -> None:
+    def __init__(self, log: EventLog, catalogue: Catalogue, clusters: Clusters, shards: int) -> None:
+        self._log = log
         self._catalogue = catalogue
         self._clusters = clusters
         self._shards = shards
@@ -21,11 +25,23 @@ class Known:
     def settings(self) -> WorkflowSettings:
         return self._catalogue.workflow
 
-    def pool(self, name: str) -> Pool:
+    async def pool(self, name: str) -> Pool:
+        """A pool that is not known here may have been made a moment ago: the log is asked before it is refused."""
+        if name not in self._catalogue.pools:
+            await self._read_through("workflow", "workflow")
+            await self._read_through("pool", name)
         pool = self._catalogue.pools.get(name)
         if pool is None:
             raise Rejected("submit.unknown_pool", f"Pool {name} not found.", error_code="USER")
         return pool
+
+    async def _read_through(self, kind: str, name: str) -> None:
+        if not CONFIG_NAME_PATTERN.fullmatch(name):
+            return
+        record = await self._log.last(CONFIG, config(kind, name))
+        for event in CONFIG_CODEC.decode(record.data).events if record else ():
+            if not isinstance(event, UnknownEvent):
+                apply_config(self._catalogue, event)
 
     def shard(self, pool: Pool) -> int:
         return shard_of(pool.backend, self._shards)

@@ -32,7 +32,7 @@ class Submissions:
 
     async def submit(self, request: SubmitRequest) -> Submitted:
         """Dry run, validation or submission. A refusal says where, and is remembered where the reference does."""
-        pool = self._known.pool(request.pool)
+        pool = await self._known.pool(request.pool)
         stores = not request.dry_run and not request.validation_only
         trail = Trail(
             user=request.user,

@@ -43,7 +43,8 @@ class NatsRequests:
         try:
             service = await add_service(self._link.client, name=as_token(name).replace("=", "_"), version=_VERSION)
             await service.add_endpoint(name="ask", subject=subject, handler=answering.on_request)
-            await self._link.client.flush()
+            # A flush that is cancelled makes nats-py's reading end for good at the next PONG: it is never cancelled.
+            await asyncio.shield(self._link.client.flush())
         except LIBRARY_ERRORS as error:
             raise translate(error, f"serve {subject}") from error
         try:
