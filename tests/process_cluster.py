@@ -34,12 +34,12 @@ def bash(script: str, name: str = "a", **more: Any) -> TaskPlan:
     return TaskPlan(name=name, image="ubuntu:24.04", command=("bash", "-c", script), **more)
 
 
-def marked(key: str) -> list[int]:
+def marked(pod: Path) -> list[int]:
     """Processes that carry the mark of this pod."""
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if f"OSMO_POD={key}".encode() in environ.read_bytes().split(b"\0"):
+            if f"OSMO_POD={pod}".encode() in environ.read_bytes().split(b"\0"):
                 found.append(int(environ.parent.name))
         except OSError:
             continue

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -84,7 +85,7 @@ async def test_a_pod_that_lost_its_shim_is_lost_and_nothing_of_it_remains(tmp_pa
             os.kill(shim.pid, signal.SIGKILL)
             fact = await cluster.ended()
             assert (fact.phase, fact.reason) == (PodPhase.FAILED, "NodeLost")
-            await eventually(lambda key=pod.key: not marked(key))
+            await eventually(lambda pod=pod: not marked(pod.path))
 
 
 async def test_an_attempt_never_runs_twice(tmp_path: Path) -> None:
@@ -136,3 +137,13 @@ async def test_a_removal_that_was_begun_is_finished_by_the_next_agent(tmp_path: 
         async with one_life(tmp_path, router) as second:
             await second.ended()
             await eventually(lambda: not any((tmp_path / "pods").iterdir()))
+
+
+async def test_a_pod_whose_directory_was_deleted_ends(tmp_path: Path) -> None:
+    """Whoever throws the state directory away throws the tasks away, too: nobody could ever ask for them again."""
+    async with process_cluster(tmp_path / "state") as cluster:
+        await cluster.create(bash("echo up; sleep 1000"))
+        await cluster.says("up")
+        pod = only_pod(tmp_path / "state")
+        shutil.rmtree(pod.path)
+        await eventually(lambda: not marked(pod.path))

@@ -202,13 +202,13 @@ async def test_deleting_ends_the_command_and_everything_that_it_started(tmp_path
     async with process_cluster(tmp_path, isolation=isolation) as cluster:
         await cluster.create(bash(script))
         await cluster.says("up")
-        key = next((tmp_path / "pods").iterdir()).name
-        assert len(marked(key)) >= 3
+        pod = next((tmp_path / "pods").iterdir())
+        assert len(marked(pod)) >= 3
         await cluster.delete()
         fact = await cluster.ended()
         assert fact.phase is PodPhase.FAILED
         await eventually(lambda: not any((tmp_path / "pods").iterdir()))
-        assert marked(key) == []
+        assert marked(pod) == []
         assert "told" in cluster.stored().texts("STDOUT")
 
 
@@ -217,10 +217,10 @@ async def test_forced_deletion_gives_no_time_and_the_pod_is_gone(tmp_path: Path,
     async with process_cluster(tmp_path, isolation=isolation) as cluster:
         await cluster.create(bash("trap '' TERM; setsid sleep 1000 & echo up; while :; do sleep 0.05; done"))
         await cluster.says("up")
-        key = next((tmp_path / "pods").iterdir()).name
+        pod = next((tmp_path / "pods").iterdir())
         await cluster.delete(force=True)
         await eventually(lambda: not any((tmp_path / "pods").iterdir()))
-        await eventually(lambda: marked(key) == [])
+        await eventually(lambda: marked(pod) == [])
         assert (await cluster.ended()).phase in (PodPhase.GONE, PodPhase.FAILED)
 
 
@@ -237,7 +237,7 @@ async def test_nothing_of_the_command_survives_its_end(tmp_path: Path) -> None:
     async with process_cluster(tmp_path, isolation="mount") as cluster:
         fact = await cluster.run(bash("setsid sleep 1000 & (setsid sleep 1000 &); echo done"))
         assert fact.phase is PodPhase.SUCCEEDED
-        assert marked(next((tmp_path / "pods").iterdir()).name) == []
+        assert marked(next((tmp_path / "pods").iterdir())) == []
 
 
 async def test_restart_kills_the_command_and_runs_it_again_in_the_same_pod(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from osmo_runtime.user.descendants import die_with_parent
 from osmo_runtime.user.job import Checkpoint, UserJob
 
 POD_MARK = "OSMO_POD"
-"""The environment variable by which the processes of a pod can be found when nothing else holds them together."""
+"""The environment variable by which the processes of a pod can be found when nothing else holds them together: it names the pod's directory."""
 
 CRASHED = 70
 
@@ -73,7 +73,7 @@ def run_user_container(spec: PodSpec, paths: PodPaths, pod: PodDir, isolation: s
     """Make the user's view of the file system, then wrap the command. A failure to make it is written to `say_why`."""
     from osmo_runtime.user.wrapper import run_user
 
-    job = user_job(spec, paths, pod.key)
+    job = user_job(spec, paths, pod)
     try:
         if isolation != "none":
             own_tmp(pod, kept_visible(spec))
@@ -89,9 +89,9 @@ def run_user_container(spec: PodSpec, paths: PodPaths, pod: PodDir, isolation: s
     return run_user(job)
 
 
-def user_job(spec: PodSpec, paths: PodPaths, key: str) -> UserJob:
+def user_job(spec: PodSpec, paths: PodPaths, pod: PodDir) -> UserJob:
     """The command with the environment that a container of its image would give it: what this machine needs, and what the spec says."""
-    environment = {**os.environ, **spec.environment, POD_MARK: key}
+    environment = {**os.environ, **spec.environment, POD_MARK: str(pod.path)}
     environment["OSMO_CONFIG_FILE_DIR"] = str(paths.login)
     environment["PATH"] = f"{environment.get('PATH', os.defpath)}:{paths.user_bin}"
     if not spec.gpu:

@@ -1,7 +1,7 @@
 """Standing over one pod: init first, then ctrl and user together, until both have ended. Everything that happens is in status.json.
 
 The pod ends when both containers have: ctrl ends only after outputs are stored and every line is acknowledged. A ctrl that ends while the
-command runs takes the command with it. SIGTERM asks both to end, and kills them after the grace; SIGHUP restarts the command.
+command runs takes the command with it, and a deleted directory the whole pod. SIGTERM asks both to end, and kills them after the grace; SIGHUP restarts the command.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from osmo_runtime.shim.pod_dir import ContainerStatus, PodDir, PodStatus
 from osmo_runtime.user.descendants import adopt_orphans, kill_descendants
 
 CTRL_GONE_GRACE_S = 10.0
+LOOK_EVERY_S = 2.0
 
 
 class Supervisor:
@@ -86,15 +87,25 @@ class Supervisor:
 
     def _until_all_ended(self) -> None:
         while self._running:
-            timeout = None if self._kill_at is None else max(self._kill_at - time.monotonic(), 0)
-            if not select.select([self._wake_hear], [], [], timeout)[0]:
-                self._kill_at = None
-                self._signal(signal.SIGKILL)
+            if not select.select([self._wake_hear], [], [], self._patience())[0]:
+                self._kill_what_is_due()
                 continue
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_hear, 4096)
             if self._reap():
                 self._publish()
+
+    def _patience(self) -> float:
+        due_in = LOOK_EVERY_S if self._kill_at is None else self._kill_at - time.monotonic()
+        return min(max(due_in, 0), LOOK_EVERY_S)
+
+    def _kill_what_is_due(self) -> None:
+        """After the grace; or when the pod's directory was deleted, since nobody can ever ask for this pod again."""
+        overdue = self._kill_at is not None and time.monotonic() >= self._kill_at
+        if overdue or not self._pod.path.exists():
+            self._kill_at = None
+            self._terminating = True
+            self._signal(signal.SIGKILL)
 
     # -- containers -------------------------------------------------------------------------------------------------
 
@@ -166,7 +177,10 @@ class Supervisor:
     def _publish(self) -> None:
         """Write the status, and tell the agent to look, if one is there."""
         self._status.at_ms = _now_ms()
-        self._pod.write_status(self._status)
+        try:
+            self._pod.write_status(self._status)
+        except FileNotFoundError:
+            return  # the directory was deleted: there is nobody to tell
         hint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         with contextlib.suppress(OSError), hint, socket_address(self._hints) as address:
             hint.setblocking(False)

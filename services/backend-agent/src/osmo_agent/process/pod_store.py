@@ -55,6 +55,9 @@ class PodStore:
             raise
         return PodDir(self._pods / key)
 
+    def path(self, key: str) -> Path:
+        return self._pods / key
+
     def find(self, key: str) -> PodDir | None:
         return PodDir(self._pods / key) if (self._pods / key).is_dir() else None
 

@@ -42,6 +42,8 @@ class ProcessRuntime:
         self._specs: dict[str, PodSpec] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._removing: dict[str, asyncio.Task[None]] = {}
+        self._lost: set[str] = set()
+        """Pods whose remains were killed."""
         self._start_slots = asyncio.Semaphore(self._options.starts_at_once)
         self._watches: set[Hints] = set()
         self._store.tidy(clock.now().timestamp())
@@ -112,8 +114,9 @@ class ProcessRuntime:
         keys = await asyncio.to_thread(self._store.names) if everything else list(hinted)
         facts = await asyncio.to_thread(lambda: {key: self._read(key) for key in keys})
         for key, fact in facts.items():
-            if fact is not None and fact.reason == LOST_REASON and known.get(key, fact).phase not in ENDED:
-                await asyncio.to_thread(kill_marked, key)
+            if fact is not None and fact.reason == LOST_REASON and key not in self._lost:
+                self._lost.add(key)
+                await asyncio.to_thread(kill_marked, PodDir(self._store.path(key)))
         vanished = known.keys() - set(keys) if everything else set()
         changed = [change for key in [*keys, *vanished] if (change := self._note(known, key, facts.get(key)))]
         if everything:
@@ -128,6 +131,7 @@ class ProcessRuntime:
                 return None
             del known[key]
             self._specs.pop(key, None)
+            self._lost.discard(key)
             return None if before.phase in ENDED else gone(before, self._clock.now())
         if before is not None and msgspec.structs.replace(before, at=fact.at) == fact:
             return None

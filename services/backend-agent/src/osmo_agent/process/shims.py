@@ -74,7 +74,7 @@ async def end_shim(pod: PodDir, *, force: bool, grace_s: float) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
     shim = pod.shim()
     if shim is not None and shim.isolation != "full":
-        kill_marked(pod.key)
+        kill_marked(pod)
 
 
 def signal_shim(pod: PodDir, number: int) -> None:
@@ -94,9 +94,9 @@ def _is(shim: ShimProcess) -> bool:
     return int(fields[19]) == shim.start_time
 
 
-def kill_marked(key: str) -> None:
+def kill_marked(pod: PodDir) -> None:
     """Kill what a pod without a process namespace of its own may have left: whoever carries its mark in the environment."""
-    mark = f"{POD_MARK}={key}".encode()
+    mark = f"{POD_MARK}={pod.path.resolve()}".encode()
     for environ in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if mark in environ.read_bytes().split(b"\0"):
