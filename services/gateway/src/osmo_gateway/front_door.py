@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from osmo_api.http import CancelAnswer, SubmitAnswer
-from osmo_domain.errors import ErrorCode, Rejected, Transient
+from osmo_domain.errors import ErrorCode, Poison, Rejected, Transient
 from osmo_domain.requests import (
     CancelRequest,
     Done,
@@ -73,7 +73,10 @@ class FrontDoor:
         self._own_writes.note(answer.seq, workflow_id)
 
     async def _ask(self, request: FrontDoorRequest) -> Submitted | Done:
-        data = await self._requests.ask(FRONT_DOOR, _ENCODER.encode(request), timeout_s=_TIMEOUT_S)
+        try:
+            data = await self._requests.ask(FRONT_DOOR, _ENCODER.encode(request), timeout_s=_TIMEOUT_S)
+        except Poison as error:
+            raise Rejected("request.too_large", "The request is larger than a message may be.") from error
         answer = _ANSWER.decode(data)
         if isinstance(answer, Refused):
             raise _rejected(answer)
