@@ -195,6 +195,11 @@ class TestLoad:
         assert await log.load(SUBJECT, after=records[-3].seq) == records[-2:]
         assert await log.load(SUBJECT, after=records[-1].seq) == []
 
+    async def test_many_messages_of_a_work_queue_can_be_looked_at(self, log: EventLog) -> None:
+        for number in range(40):
+            await log.publish(s.command("b"), str(number).encode(), message_id=str(number))
+        assert [record.data for record in await log.load(s.command("b"))] == [str(n).encode() for n in range(40)]
+
     async def test_an_aggregate_that_does_not_exist_is_empty(self, log: EventLog) -> None:
         assert await log.load(SUBJECT) == []
         assert await log.last(s.WORKFLOWS, SUBJECT) is None

@@ -26,6 +26,9 @@ class Loading:
         newest = await self._stored.last(stream, subject)
         if newest is None or newest.seq <= after:
             return []
+        if any(spec.work_queue for spec in self._link.specs if spec.name == stream):
+            # Only the queue's own consumer may read a work queue, and its messages go away as we look.
+            return await self._stored.walk(stream, subject, after=after)
         found = await self._stored.walk(stream, subject, after=after, limit=_WALKED)
         position = found[-1].seq if found else after
         if position < newest.seq:

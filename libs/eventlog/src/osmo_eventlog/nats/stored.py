@@ -21,11 +21,11 @@ class StoredMessages:
         """The first message of the subject (which may hold wildcards) at or behind the position."""
         return await self._get(stream, {"seq": at_least, "next_by_subj": subject})
 
-    async def walk(self, stream: str, subject: str, *, after: Seq, limit: int) -> list[Recorded]:
-        """Up to `limit` messages behind `after`, one request each: right for the few that an aggregate has."""
+    async def walk(self, stream: str, subject: str, *, after: Seq, limit: int | None = None) -> list[Recorded]:
+        """Up to `limit` messages behind `after` (None = all), one request each: right for the few that an aggregate has."""
         found: list[Recorded] = []
         position = after
-        while len(found) < limit:
+        while limit is None or len(found) < limit:
             message = await self.next(stream, subject, position + 1)
             if message is None:
                 break
