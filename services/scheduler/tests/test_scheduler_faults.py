@@ -11,6 +11,7 @@ from services.scheduler.tests.world import BACKEND, World, in_a_world
 
 from osmo_domain.cluster import PodPhase, PodsSeen
 from osmo_domain.errors import Transient
+from osmo_domain.plan import Resources
 from osmo_domain.workflow.status import PLACED, WorkflowStatus
 from osmo_eventlog import subjects
 
@@ -305,5 +306,35 @@ def test_a_cancel_that_races_with_decisions_is_never_lost() -> None:
         assert {state.status for state in ended} <= {WorkflowStatus.COMPLETED, WorkflowStatus.FAILED_CANCELED}
         last = await world.log.last(subjects.WORKFLOWS, subjects.workflows_of_shard(0))
         assert last is not None
+
+    in_a_world(story)
+
+
+@pytest.mark.parametrize("restart", ["no", "snapshot", "nothing"])
+def test_a_place_is_not_given_away_before_its_pod_has_left(restart: str) -> None:
+    async def story(world: World) -> None:
+        scheduler = await (await world.start(instance="one")).ready()
+        await world.submit("first-1", plan(single("a", resources=Resources(gpu=8))))
+        await world.submit("first-2", plan(single("a", resources=Resources(gpu=8))))
+        await world.until_task("first-2", "a", "SCHEDULING")
+        await world.cluster.take_commands()
+        await world.cluster.move(PodPhase.RUNNING)
+        await world.until_task("first-2", "a", "RUNNING")
+        await world.cancel("first-1")
+        await world.until_over("first-1")
+        if restart != "no":
+            await scheduler.stop()
+            if restart == "nothing":
+                await world.connection.snapshots.put("scheduler-0", b"")
+            await (await world.start(instance="one")).ready()
+        await world.submit("second-1", plan(single("a", resources=Resources(gpu=8))))
+        await asyncio.sleep(5)
+        assert (await world.explain("second-1"))["a"][0] == "capacity"
+        await world.cluster.inventory()
+        await asyncio.sleep(5)
+        assert (await world.explain("second-1"))["a"][0] == "capacity", "the pod is still listed"
+        await world.cluster.take_commands()
+        await world.cluster.inventory()
+        await world.until_task("second-1", "a", "SCHEDULING")
 
     in_a_world(story)

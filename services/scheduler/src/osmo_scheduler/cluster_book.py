@@ -1,34 +1,49 @@
-"""What the clusters of this shard have, and what of it is promised to live placements."""
+"""What the clusters of this shard have, and what of it is promised to pods."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+
+from msgspec import Struct
 
 from osmo_domain.cluster import ClusterFact, NodeFact, NodeSeen
 from osmo_domain.clusters import Clusters
 from osmo_domain.placement import NodeLoad
 from osmo_domain.plan import Resources
-from osmo_domain.workflow.state import Workflow
+from osmo_domain.workflow.state import Attempt, Workflow
 from osmo_domain.workflow.status import PLACED
 from osmo_eventlog.ports import Seq
 
-TaskKey = tuple[str, str]
-"""Workflow id and task."""
+PodKey = tuple[str, str, int]
+"""Workflow uuid, task and retry_id: an attempt, and its pod."""
+
+POD_ENDED = frozenset({"exit", "oom", "evicted", "preempted", "start_error", "backend_error"})
+"""Reasons of ends that began with the pod's own end. After any other end the pod may still be there for a while."""
 
 
-@dataclass(slots=True)
-class Promise:
-    """The place of one live attempt. `created` is the position of its create command, 0 while that is not known."""
+class Promise(Struct):
+    """The place of one pod. `created` is the position of its create command, 0 while that is not known. `leaving`: its attempt is over,
+    and the pod is not known to be."""
 
+    workflow_id: str
+    workflow_uuid: str
+    task: str
+    retry_id: int
     backend: str
     node: str
-    retry_id: int
     resources: Resources
     created: Seq = 0
+    leaving: bool = False
+
+    @property
+    def pod(self) -> PodKey:
+        return self.workflow_uuid, self.task, self.retry_id
 
 
 class ClusterBook:
-    """Loads always equal the sum over live placements. `changed` says that room appeared since it was last cleared."""
+    """A place is promised from the placement until the pod is known to be over: then it is not given to two at once.
+
+    `changed` says that room appeared since it was last cleared.
+    """
 
     def __init__(self, clusters: Clusters | None = None) -> None:
         self.clusters = clusters or Clusters()
@@ -36,8 +51,9 @@ class ClusterBook:
         self.lost_nodes: dict[tuple[str, str], None] = {}
         """Nodes that went away and have not come back: what they ran is lost."""
         self._loads: dict[str, dict[str, NodeLoad]] = {}
-        self._promises: dict[TaskKey, Promise] = {}
-        self._on_node: dict[tuple[str, str], set[TaskKey]] = {}
+        self._promises: dict[PodKey, Promise] = {}
+        self._latest: dict[tuple[str, str], PodKey] = {}
+        self._on_node: dict[tuple[str, str], dict[PodKey, None]] = {}
         for backend, cluster in self.clusters.by_backend.items():
             for node in cluster.nodes.values():
                 self._see_node(backend, node)
@@ -59,8 +75,8 @@ class ClusterBook:
             known.fact = node
             return
         loads[node.name] = load = NodeLoad(node)
-        for key in self._on_node.get((backend, node.name), ()):
-            _charge(load, self._promises[key].resources, 1)
+        for pod in self._on_node.get((backend, node.name), ()):
+            _charge(load, self._promises[pod].resources, 1)
 
     def nodes(self, now: datetime) -> Mapping[str, Mapping[str, NodeLoad]]:
         """The loads of every backend whose agent is there."""
@@ -68,39 +84,59 @@ class ClusterBook:
         return {name: loads for name, loads in self._loads.items() if name in clusters and clusters[name].online(now)}
 
     def sync(self, state: Workflow, tasks: Iterable[str]) -> None:
-        """Promise or free the places of these tasks, as the state says."""
+        """Promise the places of these tasks, or let them go, as the state says."""
         for task in tasks:
             self._sync_task(state, task)
 
     def _sync_task(self, state: Workflow, task: str) -> None:
         attempt, key = state.tasks[task].attempt, (state.workflow_id, task)
-        known = self._promises.get(key)
-        held = attempt.status in PLACED and bool(attempt.node) and state.plan is not None
-        if known is not None and held and (known.node, known.retry_id) == (attempt.node, attempt.retry_id):
+        held = attempt.status in PLACED and bool(attempt.node)
+        pod, known = (state.uuid, task, attempt.retry_id), self._latest.get(key)
+        if known is not None and held and known == pod and self._promises[pod].node == attempt.node:
             return
-        self._free(key)
+        if known is not None:
+            self._let_go(state, task, known)
         if held:
-            assert state.plan is not None
-            resources = state.task_plan(task).resources
-            self._promise(key, Promise(state.plan.backend, attempt.node, attempt.retry_id, resources))
+            self._latest[key] = pod
+            self._promise(_promise_of(state, task, attempt))
+
+    def _let_go(self, state: Workflow, task: str, pod: PodKey) -> None:
+        """The place of a pod that was commanded stays promised until the pod is over; one that came to nothing is free at once."""
+        del self._latest[state.workflow_id, task]
+        attempt = _attempt(state, task, pod[2])
+        if attempt is not None and attempt.scheduling_at is not None and pod in self._promises:
+            self._promises[pod].leaving = True
+        else:
+            self.over(pod)
+
+    def recall(self, state: Workflow) -> None:
+        """For a workflow just loaded: pods of attempts that ended before their pods did may still be there. The next inventory tells."""
+        for task in state.tasks.values():
+            attempt = task.attempt
+            if attempt.ended_at and attempt.scheduling_at and attempt.reason not in POD_ENDED:
+                self.restore(_promise_of(state, task.name, attempt, leaving=True))
+
+    def restore(self, promise: Promise) -> None:
+        """A promise to a pod that is leaving, as a snapshot or the log knew it."""
+        if promise.pod not in self._promises:
+            self._promise(promise)
 
     def forget(self, state: Workflow) -> None:
+        """The workflow is over; its pods may not be yet."""
         for task in state.tasks:
-            self._free((state.workflow_id, task))
+            pod = self._latest.get((state.workflow_id, task))
+            if pod is not None:
+                self._let_go(state, task, pod)
 
-    def _promise(self, key: TaskKey, promise: Promise) -> None:
-        self._promises[key] = promise
-        self._on_node.setdefault((promise.backend, promise.node), set()).add(key)
-        load = self._loads.get(promise.backend, {}).get(promise.node)
-        if load is not None:
-            _charge(load, promise.resources, 1)
-
-    def _free(self, key: TaskKey) -> None:
-        promise = self._promises.pop(key, None)
+    def over(self, pod: PodKey) -> None:
+        """This pod has ended or is gone: it holds nothing any more."""
+        promise = self._promises.pop(pod, None)
         if promise is None:
             return
+        if self._latest.get((promise.workflow_id, promise.task)) == pod:
+            del self._latest[promise.workflow_id, promise.task]
         place = (promise.backend, promise.node)
-        self._on_node[place].discard(key)
+        del self._on_node[place][pod]
         if not self._on_node[place]:
             del self._on_node[place]
         load = self._loads.get(promise.backend, {}).get(promise.node)
@@ -108,18 +144,52 @@ class ClusterBook:
             _charge(load, promise.resources, -1)
         self.changed = True
 
-    def created(self, workflow_id: str, retry_ids: Mapping[str, int], seq: Seq) -> None:
+    def _promise(self, promise: Promise) -> None:
+        self._promises[promise.pod] = promise
+        self._on_node.setdefault((promise.backend, promise.node), {})[promise.pod] = None
+        load = self._loads.get(promise.backend, {}).get(promise.node)
+        if load is not None:
+            _charge(load, promise.resources, 1)
+
+    def created(self, workflow_uuid: str, retry_ids: Mapping[str, int], seq: Seq) -> None:
         """The create command of these attempts stands at this position."""
         for task, retry_id in retry_ids.items():
-            promise = self._promises.get((workflow_id, task))
-            if promise is not None and promise.retry_id == retry_id:
+            promise = self._promises.get((workflow_uuid, task, retry_id))
+            if promise is not None:
                 promise.created = seq
 
-    def on_node(self, backend: str, node: str) -> list[tuple[TaskKey, Promise]]:
-        return [(key, self._promises[key]) for key in sorted(self._on_node.get((backend, node), ()))]
+    def on_node(self, backend: str, node: str) -> list[Promise]:
+        """Promises to live attempts on this node."""
+        pods = self._on_node.get((backend, node), {})
+        return [promise for pod in pods if not (promise := self._promises[pod]).leaving]
 
-    def on_backend(self, backend: str) -> list[tuple[TaskKey, Promise]]:
-        return [(key, promise) for key, promise in self._promises.items() if promise.backend == backend]
+    def live(self, backend: str) -> Iterator[Promise]:
+        return (promise for promise in self._promises.values() if promise.backend == backend and not promise.leaving)
+
+    def leaving(self, backend: str | None = None) -> list[Promise]:
+        return [
+            promise for promise in self._promises.values() if promise.leaving and backend in (None, promise.backend)
+        ]
+
+
+def _promise_of(state: Workflow, task: str, attempt: Attempt, *, leaving: bool = False) -> Promise:
+    return Promise(
+        workflow_id=state.workflow_id,
+        workflow_uuid=state.uuid,
+        task=task,
+        retry_id=attempt.retry_id,
+        backend=state.plan.backend if state.plan else "",
+        node=attempt.node,
+        resources=state.task_plan(task).resources,
+        leaving=leaving,
+    )
+
+
+def _attempt(state: Workflow, task: str, retry_id: int) -> Attempt | None:
+    known = state.tasks[task]
+    if known.attempt.retry_id == retry_id:
+        return known.attempt
+    return known.earlier[retry_id] if retry_id < len(known.earlier) else None
 
 
 def _charge(load: NodeLoad, resources: Resources, sign: int) -> None:

@@ -113,9 +113,9 @@ class Engine:
                 news.setdefault(workflow_id, News(cause="inventory")).lost.append((task, retry_id, why))
         book = self._shard.book
         for backend, node in book.lost_nodes:
-            for (workflow_id, task), promise in book.on_node(backend, node):
-                why = f"Node {node} is gone."
-                news.setdefault(workflow_id, News(cause="node")).lost.append((task, promise.retry_id, why))
+            for promise in book.on_node(backend, node):
+                lost = (promise.task, promise.retry_id, f"Node {node} is gone.")
+                news.setdefault(promise.workflow_id, News(cause="node")).lost.append(lost)
         book.lost_nodes.clear()
 
     async def _decide_all(self, news: dict[str, News], placing: bool) -> None:
@@ -201,7 +201,7 @@ class Engine:
             seq = await self._effects.publish(backend, command)
             match command:
                 case CreateGroup():
-                    self._shard.book.created(entry.state.workflow_id, command.retry_ids, seq)
+                    self._shard.book.created(entry.state.uuid, command.retry_ids, seq)
                 case DeleteGroup():
                     self._shard.removals.ask(backend, command, seq, self._clock.now())
                 case _:

@@ -7,8 +7,8 @@ from osmo_domain.cluster import InventorySeen
 from osmo_domain.command import DeleteGroup
 from osmo_domain.workflow.state import Attempt, Workflow
 from osmo_domain.workflow.status import GROUP_FINISHED, TaskStatus
-from osmo_scheduler.cluster_book import Promise, TaskKey
-from osmo_scheduler.removals import ASK_AGAIN_AFTER, PodKey
+from osmo_scheduler.cluster_book import PodKey, Promise
+from osmo_scheduler.removals import ASK_AGAIN_AFTER
 from osmo_scheduler.shard import Shard
 
 Missing = tuple[str, str, int]
@@ -22,17 +22,17 @@ def missing_pods(shard: Shard, backend: str, seen: InventorySeen) -> list[Missin
     """
     existing = set(seen.pods)
     return [
-        (key[0], key[1], promise.retry_id)
-        for key, promise in shard.book.on_backend(backend)
-        if _is_missing(shard, key, promise, existing, seen)
+        (promise.workflow_id, promise.task, promise.retry_id)
+        for promise in shard.book.live(backend)
+        if promise.pod not in existing and _is_due(shard, promise, seen)
     ]
 
 
-def _is_missing(shard: Shard, key: TaskKey, promise: Promise, existing: set[PodKey], seen: InventorySeen) -> bool:
-    entry = shard.aggregates.get(key[0])
-    if entry is None or (entry.state.uuid, key[1], promise.retry_id) in existing:
+def _is_due(shard: Shard, promise: Promise, seen: InventorySeen) -> bool:
+    entry = shard.aggregates.get(promise.workflow_id)
+    if entry is None:
         return False
-    attempt = entry.state.tasks[key[1]].attempt
+    attempt = entry.state.tasks[promise.task].attempt
     if attempt.status is TaskStatus.SCHEDULING:
         return 0 < promise.created <= seen.commands_seq
     return _seen_before(attempt, seen.at)
@@ -46,8 +46,7 @@ def _seen_before(attempt: Attempt, at: datetime) -> bool:
 
 def needless_pods(shard: Shard, backend: str, seen: InventorySeen, now: datetime) -> Iterator[DeleteGroup]:
     """Commands to remove pods of attempts that are over, where none is under way. Also forgets what is confirmed to be gone."""
-    existing = set(seen.pods)
-    shard.removals.confirm(backend, existing, seen.commands_seq)
+    _confirm(shard, backend, seen)
     by_group: dict[tuple[str, str, str, bool], dict[str, int]] = {}
     for pod in _over(shard, seen.pods):
         known = shard.removals.get(pod)
@@ -57,6 +56,15 @@ def needless_pods(shard: Shard, backend: str, seen: InventorySeen, now: datetime
         by_group.setdefault((workflow_id, pod[0], group, force), {})[pod[1]] = pod[2]
     for (workflow_id, uuid, group, force), retry_ids in by_group.items():
         yield DeleteGroup(workflow_id, uuid, group, retry_ids, force=force)
+
+
+def _confirm(shard: Shard, backend: str, seen: InventorySeen) -> None:
+    """What was to leave and is not there any more has left; its place is free."""
+    existing = set(seen.pods)
+    shard.removals.confirm(backend, existing, seen.commands_seq)
+    for promise in shard.book.leaving(backend):
+        if promise.pod not in existing and shard.removals.get(promise.pod) is None:
+            shard.book.over(promise.pod)
 
 
 def _over(shard: Shard, pods: Iterable[PodKey]) -> Iterator[PodKey]:

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 
 from osmo_domain.command import DeleteGroup
 from osmo_eventlog.ports import Seq
-
-PodKey = tuple[str, str, int]
-"""Workflow uuid, task and retry_id: an attempt."""
+from osmo_scheduler.cluster_book import PodKey
 
 ASK_AGAIN_AFTER = timedelta(seconds=60)
 

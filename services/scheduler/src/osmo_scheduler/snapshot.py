@@ -11,6 +11,7 @@ from osmo_domain.config import Catalogue
 from osmo_domain.workflow.state import Workflow
 from osmo_eventlog.ports import Seq
 from osmo_scheduler.aggregates import Entry
+from osmo_scheduler.cluster_book import Promise
 from osmo_scheduler.loading import Loader
 from osmo_scheduler.shard import Shard
 
@@ -32,6 +33,7 @@ class KeptShard(Struct, frozen=True):
     positions: dict[str, Seq]
     entries: list[KeptEntry]
     clusters: Clusters
+    leaving: list[Promise]
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -50,7 +52,7 @@ def freeze(shard: Shard) -> bytes:
             plans[entry.state.workflow_id], entry.state.plan = entry.state.plan, None
     try:
         entries = [KeptEntry(entry.seq, entry.order, entry.state) for entry in shard.aggregates]
-        return _ENCODER.encode(KeptShard(FORMAT, shard.positions, entries, shard.book.clusters))
+        return _ENCODER.encode(KeptShard(FORMAT, shard.positions, entries, shard.book.clusters, shard.book.leaving()))
     finally:
         for workflow_id, plan in plans.items():
             entry_of = shard.aggregates.get(workflow_id)
@@ -65,6 +67,8 @@ async def thaw(data: bytes | None, catalogue: Catalogue, owns: Callable[[str], b
         return Shard(catalogue, owns)
     shard = Shard(catalogue, owns, kept.clusters)
     shard.positions.update(kept.positions)
+    for promise in kept.leaving:
+        shard.book.restore(promise)
     for entry in kept.entries:
         if entry.state.plan is None and entry.state.plan_blob:
             entry.state.plan = await loader.plan(entry.state.plan_blob)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from osmo_domain.cluster import ClusterFact, GroupRefused, InventorySeen, PodPhase, PodsSeen
+from osmo_domain.cluster import ClusterFact, GroupRefused, InventorySeen, PodFact, PodPhase, PodsSeen
 from osmo_domain.commit import CommitCodec, UnknownEvent
 from osmo_domain.report import TaskReported
 from osmo_domain.workflow.events import WorkflowCancelRequested
@@ -83,8 +83,7 @@ class Sorter:
         match fact:
             case PodsSeen(pods=pods):
                 for pod in pods:
-                    if pod.phase is PodPhase.GONE:
-                        self._shard.removals.gone((pod.workflow_uuid, pod.task, pod.retry_id))
+                    self._see_end(pod)
                     self._of(news, pod.workflow_id, record).pods.append(pod)
             case GroupRefused():
                 self._of(news, fact.workflow_id, record).refused.append(fact)
@@ -93,6 +92,13 @@ class Sorter:
                 self._shard.book.see(backend, fact)
             case _:
                 self._shard.book.see(backend, fact)
+
+    def _see_end(self, pod: PodFact) -> None:
+        key = (pod.workflow_uuid, pod.task, pod.retry_id)
+        if pod.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED, PodPhase.GONE):
+            self._shard.book.over(key)
+        if pod.phase is PodPhase.GONE:
+            self._shard.removals.gone(key)
 
     def _of(self, news: dict[str, News], workflow_id: str, record: Recorded) -> News:
         each = news.setdefault(workflow_id, News())

@@ -11,7 +11,8 @@ from osmo_domain.config import Catalogue
 from osmo_domain.errors import Transient
 from osmo_eventlog import subjects
 from osmo_eventlog.following import follow_catalogue
-from osmo_eventlog.ports import After, Connection, Handler, Lease, Seq
+from osmo_eventlog.ports import After, Connection, Handler, Lease, Recorded, Seq
+from osmo_scheduler.aggregates import Entry
 from osmo_scheduler.effects import Effects
 from osmo_scheduler.engine import Engine
 from osmo_scheduler.inbox import Inbox
@@ -96,19 +97,29 @@ class Term:
         position = shard.positions.get(subjects.WORKFLOWS, 0)
         if position >= target:
             return
+        moved: dict[str, Entry] = {}
         follower = self._log.follow(subjects.WORKFLOWS, [self._feeds[subjects.WORKFLOWS]], After(position))
         async with aclosing(follower) as batches:
             async for batch in batches:
                 for record in batch:
-                    commit = await self._loader.read(record)
-                    if commit is not None:
-                        workflow_id = subjects.parse_workflow(record.subject).workflow_id
-                        entry = shard.aggregates.receive(workflow_id, record, commit)
-                        if entry is not None and entry.over:
-                            shard.aggregates.drop(entry)
+                    await self._replay_one(shard, record, moved)
                 shard.positions[subjects.WORKFLOWS] = batch[-1].seq
                 if batch[-1].seq >= target:
-                    return
+                    break
+        for entry in moved.values():
+            shard.book.recall(entry.state)
+
+    async def _replay_one(self, shard: Shard, record: Recorded, moved: dict[str, Entry]) -> None:
+        commit = await self._loader.read(record)
+        workflow_id = subjects.parse_workflow(record.subject).workflow_id
+        entry = shard.aggregates.receive(workflow_id, record, commit) if commit is not None else None
+        if entry is None:
+            return
+        moved[workflow_id] = entry
+        if entry.over:
+            shard.book.recall(entry.state)
+            shard.aggregates.drop(entry)
+            del moved[workflow_id]
 
     async def _follow(self, shard: Shard, stream: str) -> None:
         await self._inbox.follow(self._log, stream, [self._feeds[stream]], shard.positions.get(stream, 0))
