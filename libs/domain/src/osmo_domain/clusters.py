@@ -51,11 +51,13 @@ def _later(known: datetime | None, seen: datetime) -> datetime:
 
 
 def node_in_platform(node: NodeFact, platform: Platform) -> bool:
-    """The node carries every label of the platform, and has no taint that keeps work away (no tolerations yet)."""
-    return all(node.labels.get(key) == value for key, value in platform.labels.items()) and not any(
-        _keeps_away(taint) for taint in node.taints
+    """The node carries every label of the platform, and the platform tolerates each of its taints that keeps work away."""
+    return all(node.labels.get(key) == value for key, value in platform.labels.items()) and all(
+        _tolerated(taint, platform) for taint in node.taints
     )
 
 
-def _keeps_away(taint: Taint) -> bool:
-    return taint.effect != "PreferNoSchedule"
+def _tolerated(taint: Taint, platform: Platform) -> bool:
+    return taint.effect == "PreferNoSchedule" or any(
+        toleration.tolerates(taint.key, taint.value, taint.effect) for toleration in platform.tolerations
+    )

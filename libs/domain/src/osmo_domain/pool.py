@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -20,8 +21,52 @@ class GpuQuota(Struct, frozen=True):
     weight: int = 1
 
 
+class Toleration(Struct, frozen=True, omit_defaults=True):
+    """Lets work onto nodes with a taint, as Kubernetes has it: `Exists` or `Equal`; an empty effect means every effect, and an empty
+    key with `Exists` every taint."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+    def tolerates(self, key: str, value: str, effect: str) -> bool:
+        if self.effect and self.effect != effect:
+            return False
+        if self.operator == "Exists":
+            return not self.key or self.key == key
+        return self.operator == "Equal" and self.key == key and self.value == value
+
+
+class TopologyKey(Struct, frozen=True):
+    """A level of a pool's topology: what specs call it, and the label of nodes that says where in it they are."""
+
+    key: str
+    label: str
+
+
+class ResourceAssertion(Struct, frozen=True, forbid_unknown_fields=True):
+    """One rule of a resource validation (spec 4.8); operands and message are templates over `USER_*` and `K8_*`."""
+
+    operator: str
+    left_operand: str
+    right_operand: str
+    assert_message: str
+
+
+class ControlRequests(Struct, frozen=True, omit_defaults=True):
+    """What the control container of each task asks of its node, beside the task: as the platform's template says."""
+
+    cpu: float = 0
+    memory_bytes: int = 0
+    storage_bytes: int = 0
+
+
 class Platform(Struct, frozen=True):
-    """A kind of node in a pool: the nodes that carry all `labels` and whose taints are all tolerated."""
+    """A kind of node in a pool: the nodes that carry all `labels` and whose taints are all tolerated.
+
+    `variables` and `assertions` are those of the pool and of the platform together, in the order in which they hold.
+    """
 
     description: str = ""
     labels: dict[str, str] = field(default_factory=dict)
@@ -29,6 +74,10 @@ class Platform(Struct, frozen=True):
     privileged_allowed: bool = False
     allowed_mounts: tuple[str, ...] = ()
     default_mounts: tuple[str, ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    variables: dict[str, Any] = field(default_factory=dict)
+    assertions: tuple[ResourceAssertion, ...] = ()
+    control: ControlRequests = ControlRequests()
 
 
 class Pool(Struct, frozen=True):
@@ -44,6 +93,12 @@ class Pool(Struct, frozen=True):
     max_exec_timeout_s: float | None = None
     max_queue_timeout_s: float | None = None
     default_exit_actions: dict[str, str] = field(default_factory=dict)
+    topology_keys: tuple[TopologyKey, ...] = ()
+    """From the coarsest to the finest."""
+    max_num_tasks: int | None = None
+    """Of one workflow."""
+    max_num_workflows: int | None = None
+    """That may be alive in the pool at once."""
 
 
 class Backend(Struct, frozen=True):
@@ -51,6 +106,11 @@ class Backend(Struct, frozen=True):
 
     name: str
     description: str = ""
+    dashboard_url: str = ""
+    grafana_url: str = ""
+    router_address: str = ""
+    node_conditions: dict[str, str] = field(default_factory=dict)
+    """Pattern of a condition's type to pattern of the status that it must have (spec 4.5); `Ready` must always be `True`."""
 
 
 class WorkflowSettings(Struct, frozen=True):
