@@ -28,6 +28,14 @@ class FilePlan(Struct, frozen=True, omit_defaults=True):
     base64: bool = False
 
 
+class DatasetUse(Struct, frozen=True, omit_defaults=True):
+    """A dataset that is handed on within the workflow, as the spec has it; for running it again."""
+
+    name: str
+    regex: str = ""
+    path: str = ""
+
+
 class InputPlan(Struct, frozen=True, omit_defaults=True):
     """Data brought to `/osmo/data/input/<index>` before the command starts; `url` is always set, `task` names the producer if any."""
 
@@ -36,6 +44,7 @@ class InputPlan(Struct, frozen=True, omit_defaults=True):
     task: str = ""
     workflow: str = ""
     """Id of the earlier workflow, where the producer is not in this one."""
+    dataset: DatasetUse | None = None
 
 
 class OutputPlan(Struct, frozen=True, omit_defaults=True):
@@ -45,6 +54,7 @@ class OutputPlan(Struct, frozen=True, omit_defaults=True):
     regex: str = ""
     intermediate: bool = False
     """True for the copy that feeds downstream tasks rather than a URL that the user wrote."""
+    dataset: DatasetUse | None = None
 
 
 class CheckpointPlan(Struct, frozen=True, omit_defaults=True):

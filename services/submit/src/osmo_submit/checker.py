@@ -120,5 +120,5 @@ def _uris(plan: Plan) -> Iterable[tuple[str, str]]:
     """The places that the user's own text names, and what is done there."""
     for group in plan.groups:
         for task in group.tasks:
-            yield from ((given.url, "READ") for given in task.inputs if not given.task)
+            yield from ((given.url, "READ") for given in task.inputs if given.url and not given.task)
             yield from ((output.url, "WRITE") for output in task.outputs if not output.intermediate)

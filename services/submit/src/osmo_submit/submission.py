@@ -65,6 +65,8 @@ class Submissions:
         draft = await self._checker.check(spec, terms, trail)
         if request.validation_only:
             return Submitted(spec.name, logs=VALIDATED, warnings=draft.warnings)
+        if draft.unserved is not None:
+            raise draft.unserved
         return await self._storing.accept(draft, await self._origin(request, spec, trail), trail)
 
     async def _render(self, request: SubmitRequest, trail: Trail) -> str:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from osmo_domain.plan import GroupPlan, InputPlan, OutputPlan, Plan, Resources, TaskPlan
+from osmo_domain.plan import DatasetUse, GroupPlan, InputPlan, OutputPlan, Plan, Resources, TaskPlan
 from osmo_domain.pool import Pool
 from osmo_domain.spec.model import (
     CheckpointSpec,
+    DatasetSpec,
     FileSpec,
     GroupSpec,
     InputSpec,
@@ -70,11 +71,9 @@ def _task(task: TaskPlan, resources: dict[Resources, str]) -> TaskSpec:
         environment=dict(task.environment),
         credentials=dict(task.credentials),
         inputs=tuple(_input(one) for one in task.inputs),
-        outputs=tuple(
-            OutputSpec(_NOWHERE, url=one.url, regex=one.regex) for one in task.outputs if not one.intermediate
-        ),
+        outputs=tuple(_output(one) for one in task.outputs if one.dataset is not None or not one.intermediate),
         files=tuple(FileSpec(_NOWHERE, one.path, one.contents, one.base64) for one in task.files),
-        kpis=tuple(_kpi(one) for one in task.outputs if one.intermediate and one.regex),
+        kpis=tuple(_kpi(one) for one in task.outputs if one.intermediate and one.regex and not one.dataset),
         checkpoint=tuple(
             CheckpointSpec(_NOWHERE, one.path, one.url, one.frequency_s, one.regex) for one in task.checkpoints
         ),
@@ -87,9 +86,21 @@ def _task(task: TaskPlan, resources: dict[Resources, str]) -> TaskSpec:
 
 
 def _input(given: InputPlan) -> InputSpec:
+    if given.dataset is not None:
+        return InputSpec(_NOWHERE, task=given.task, workflow=given.workflow, dataset=_dataset(given.dataset))
     if given.task:
         return InputSpec(_NOWHERE, task=given.task, workflow=given.workflow, regex=given.regex)
     return InputSpec(_NOWHERE, url=given.url, regex=given.regex)
+
+
+def _output(output: OutputPlan) -> OutputSpec:
+    if output.dataset is not None:
+        return OutputSpec(_NOWHERE, dataset=_dataset(output.dataset))
+    return OutputSpec(_NOWHERE, url=output.url, regex=output.regex)
+
+
+def _dataset(use: DatasetUse) -> DatasetSpec:
+    return DatasetSpec(_NOWHERE, name=use.name, regex=use.regex, path=use.path)
 
 
 def _kpi(output: OutputPlan) -> KpiSpec:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from osmo_domain.spec import types as t
+from osmo_domain.spec.datasets import check_dataset, check_update
 from osmo_domain.spec.map_rules import (
     check_checkpoint,
     check_file,
@@ -26,7 +27,8 @@ from osmo_domain.spec.model import (
     TopologySpec,
     WorkflowSpec,
 )
-from osmo_domain.spec.schema import REQUIRED, Key, MapType, list_of, map_of
+from osmo_domain.spec.schema import REQUIRED, Key, MapType, Type, list_of, map_of
+from osmo_domain.spec.tree import MapNode, Node, ScalarNode
 
 TIMEOUT: Final = MapType(
     "timeout",
@@ -87,8 +89,20 @@ DATASET: Final = MapType(
         Key("path", t.TEXT, "Which part of the output directory.", ""),
         Key("metadata", t.TEXTS, "YAML files with metadata of the version.", ()),
         Key("labels", t.TEXTS, "YAML files with labels of the dataset.", ()),
+        Key("localpath", t.TEXT, "A file or directory beside the spec that becomes a version of it (inputs).", ""),
     ],
+    check_dataset,
 )
+
+
+def _dataset(node: Node) -> DatasetSpec:
+    """A name alone is a map with that name."""
+    if isinstance(node, ScalarNode) and node.value is not None:
+        node = MapNode({"name": (node, node)}, node.line, node.column)
+    return DATASET.read(node)
+
+
+DATASET_OR_NAME: Final = Type("a map (dataset), or only its name", _dataset, DATASET)
 
 UPDATE_DATASET: Final = MapType(
     "dataset update",
@@ -96,9 +110,11 @@ UPDATE_DATASET: Final = MapType(
     [
         Key("name", t.TEXT, "The dataset, as [bucket/]name[:tag].", REQUIRED),
         Key("paths", t.TEXTS, "Which parts of the output directory.", ()),
+        Key("path", t.TEXT, "The same, where it is one.", ""),
         Key("metadata", t.TEXTS, "YAML files with metadata of the version.", ()),
         Key("labels", t.TEXTS, "YAML files with labels of the dataset.", ()),
     ],
+    check_update,
 )
 
 INPUT: Final = MapType(
@@ -107,7 +123,7 @@ INPUT: Final = MapType(
     [
         Key("task", t.TEXT, "The task whose output it is, or `<workflow id>:<task>` of an earlier workflow.", ""),
         Key("url", t.STORAGE_URI, "The place in storage that it is copied from.", ""),
-        Key("dataset", DATASET, "The dataset that it is."),
+        Key("dataset", DATASET_OR_NAME, "The dataset that it is."),
         Key("regex", t.REGEX, "Which files, by their path below the place.", ""),
     ],
     check_input,
@@ -118,7 +134,7 @@ OUTPUT: Final = MapType(
     OutputSpec,
     [
         Key("url", t.STORAGE_URI, "The place in storage that it is copied to.", ""),
-        Key("dataset", DATASET, "The dataset that gets it as a new version."),
+        Key("dataset", DATASET_OR_NAME, "The dataset that gets it as a new version."),
         Key("update_dataset", UPDATE_DATASET, "The dataset to which it is added."),
         Key("regex", t.REGEX, "Which files, by their path below the output directory.", ""),
     ],

@@ -9,6 +9,7 @@ from typing import Final
 from osmo_domain.errors import Rejected
 from osmo_domain.ids import NAME_PATTERN, WORKFLOW_ID_PATTERN, kubernetes_name
 from osmo_domain.quantities import parse_quantity
+from osmo_domain.spec.datasets import check_written
 from osmo_domain.spec.model import (
     CheckpointSpec,
     FileSpec,
@@ -87,6 +88,8 @@ def check_input(given: InputSpec) -> None:
 
 def check_output(given: OutputSpec) -> None:
     _exactly_one(given.source, "output", ("url", "dataset", "update_dataset"))
+    if given.dataset is not None:
+        check_written(given.dataset)
 
 
 def _exactly_one(source: MapNode, what: str, keys: tuple[str, ...]) -> None:

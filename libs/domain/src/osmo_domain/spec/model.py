@@ -41,10 +41,14 @@ class DatasetSpec(Struct):
     metadata: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    localpath: str = ""
 
 
 class InputSpec(Struct):
-    """Exactly one of `task`, `url` and `dataset`. `workflow` is set where the task is one of an earlier workflow."""
+    """Exactly one of `task`, `url` and `dataset`. `workflow` is set where the task is one of an earlier workflow.
+
+    In a spec made of a plan (again.py) a dataset has its `task`, too: the one that wrote it.
+    """
 
     source: MapNode
     task: str = ""

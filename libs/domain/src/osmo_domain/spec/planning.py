@@ -10,8 +10,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from osmo_domain.errors import Rejected
 from osmo_domain.plan import CheckpointPlan, FilePlan, GroupPlan, InputPlan, OutputPlan, Plan, Resources, TaskPlan
 from osmo_domain.pool import Pool, Priority, WorkflowSettings
+from osmo_domain.spec.dataset_plans import DatasetPlans
 from osmo_domain.spec.model import (
     GroupSpec,
     InputSpec,
@@ -31,11 +33,15 @@ _DECODER: Final = msgspec.json.Decoder(Plan)
 
 
 class Draft(Struct, frozen=True):
-    """A plan that waits for its ids. `writes_ids` says that the user's own text holds them, and not only the places of data."""
+    """A plan that waits for its ids. `writes_ids` says that the user's own text holds them, and not only the places of data.
+
+    `unserved` is why a workflow that is valid cannot run here: it may be validated, and not submitted.
+    """
 
     plan: Plan
     writes_ids: bool = False
     warnings: tuple[str, ...] = ()
+    unserved: Rejected | None = None
 
 
 def encode_draft(draft: Draft) -> bytes:
@@ -62,7 +68,7 @@ def make_draft(
     labels: Mapping[str, str] | None = None,
 ) -> Draft:
     """`upstreams` gives the groups in their order (rules.upstream_groups); `resources` have their platforms (rules.resolve_resources)."""
-    planner = _Planner(resources, upstreams, settings.data_url)
+    planner = _Planner(workflow, resources, upstreams, settings.data_url)
     by_name = {group.name: group for group in workflow.groups}
     groups = tuple(planner.group(by_name[name]) for name in upstreams)
     exec_timeout_s, queue_timeout_s = clamp_timeouts(workflow.timeout, pool, settings)
@@ -79,7 +85,8 @@ def make_draft(
         default_exit_actions=pool.default_exit_actions,
         labels=dict(labels or {}),
     )
-    return Draft(plan, planner.writes_ids, tuple(planner.warnings))
+    warnings = (*planner.warnings, *planner.datasets.warnings)
+    return Draft(plan, planner.writes_ids, warnings, planner.datasets.unserved)
 
 
 def clamp_timeouts(timeout: TimeoutSpec | None, pool: Pool, settings: WorkflowSettings) -> tuple[float, float]:
@@ -96,13 +103,18 @@ class _Planner:
     """Plans the groups of one workflow, and remembers what their texts hold."""
 
     def __init__(
-        self, resources: Mapping[str, ResourceSpec], upstreams: Mapping[str, tuple[str, ...]], data_url: str
+        self,
+        workflow: WorkflowSpec,
+        resources: Mapping[str, ResourceSpec],
+        upstreams: Mapping[str, tuple[str, ...]],
+        data_url: str,
     ) -> None:
         self.writes_ids = False
         self.warnings: list[str] = []
+        self.datasets = DatasetPlans(workflow, data_url)
         self._resources = {name: _resources(one) for name, one in resources.items()}
         self._upstreams = upstreams
-        self._feeding = {upstream for needed in upstreams.values() for upstream in needed}
+        self._feeding = _feeding(workflow)
         self._data_url = data_url
 
     def group(self, group: GroupSpec) -> GroupPlan:
@@ -145,7 +157,7 @@ class _Planner:
 
     def _input(self, given: InputSpec, texts: TaskTexts) -> InputPlan:
         if given.dataset is not None:
-            raise _no_datasets(given.dataset.source)
+            return self.datasets.input(given, given.dataset, texts)
         if given.url:
             return InputPlan(url=texts.put(given.url), regex=given.regex)
         url = self._data_of(given.workflow or WORKFLOW_ID, given.task, given.source.at("task"))
@@ -153,7 +165,7 @@ class _Planner:
 
     def _outputs(self, task: TaskSpec, texts: TaskTexts, feeds: bool) -> tuple[OutputPlan, ...]:
         """The copy for other tasks, kept if there are such or if nothing else is kept; figures; then what the user asked for."""
-        asked = tuple(self._asked(one, texts) for one in task.outputs)
+        asked = tuple(self._asked(one, task.name, texts) for one in task.outputs)
         if not self._data_url:
             return asked
         kept = task_data_url(self._data_url, WORKFLOW_ID, task.name)
@@ -162,9 +174,9 @@ class _Planner:
         figures = (OutputPlan(kept, one_file_pattern(texts.put(kpi.path)), intermediate=True) for kpi in task.kpis)
         return (*figures, *asked)
 
-    def _asked(self, output: OutputSpec, texts: TaskTexts) -> OutputPlan:
+    def _asked(self, output: OutputSpec, task: str, texts: TaskTexts) -> OutputPlan:
         if not output.url:
-            raise _no_datasets(output.source)
+            return self.datasets.output(output, task, texts)
         return OutputPlan(url=texts.put(output.url), regex=output.regex)
 
     def _data_of(self, workflow_id: str, task: str, node: Node) -> str:
@@ -188,5 +200,13 @@ def _resources(resource: ResourceSpec) -> Resources:
     )
 
 
-def _no_datasets(node: Node) -> Exception:
-    return refused(node, "plan.no_datasets", "This installation serves no datasets; use `url` or `task`.")
+def _feeding(workflow: WorkflowSpec) -> set[str]:
+    """The groups whose outputs are inputs of tasks of this workflow, as they are (and not as a dataset)."""
+    group_of = {task.name: group.name for group in workflow.groups for task in group.tasks}
+    return {
+        group_of[given.task]
+        for group in workflow.groups
+        for task in group.tasks
+        for given in task.inputs
+        if given.task and not given.workflow and given.dataset is None
+    }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from osmo_domain.errors import Rejected
 from osmo_domain.pool import Pool
+from osmo_domain.spec.datasets import dataset_upstreams
 from osmo_domain.spec.graph import find_cycle, in_order
 from osmo_domain.spec.model import GroupSpec, InputSpec, ResourceSpec, TaskSpec, WorkflowSpec
 from osmo_domain.spec.schema import nearest
@@ -88,12 +89,16 @@ def apply_environment(workflow: WorkflowSpec, options: Iterable[str]) -> None:
 
 
 def upstream_groups(workflow: WorkflowSpec) -> dict[str, tuple[str, ...]]:
-    """Group to the groups whose tasks it takes inputs from, in an order in which producers stand first.
+    """Group to the groups whose tasks or datasets it takes inputs from, in an order in which producers stand first.
 
     Refused with `spec.unknown_task` or `spec.cycle`, class SUBMISSION.
     """
     group_of = {task.name: group.name for group in workflow.groups for task in group.tasks}
-    upstreams = {group.name: _upstreams(group, group_of) for group in workflow.groups}
+    by_dataset = dataset_upstreams(workflow)
+    upstreams = {
+        group.name: tuple(dict.fromkeys((*_upstreams(group, group_of), *by_dataset[group.name])))
+        for group in workflow.groups
+    }
     ordered = in_order([group.name for group in workflow.groups], upstreams)
     if ordered is None:
         raise _cycle(workflow, upstreams)

@@ -18,10 +18,14 @@ REQUIRED: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Type(Generic[T]):
-    """`words` says what is expected, for errors and for `explain`; `read` gives the value of a node or raises Rejected."""
+    """`words` says what is expected, for errors and for `explain`; `read` gives the value of a node or raises Rejected.
+
+    `of` is the type of what it holds: of the items of a list, of the values of a map.
+    """
 
     words: str
     read: Callable[[Node], T]
+    of: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def list_of(item: Any, *, words: str = "", at_least: int = 0) -> Type[tuple[Any,
             raise refused(node, "spec.empty", f"This must be {said} and not be empty.")
         return tuple(read_item(one) for one in node.items)
 
-    return Type(said, read)
+    return Type(said, read, item)
 
 
 def map_of(item: Any, *, words: str = "") -> Type[dict[str, Any]]:
@@ -116,7 +120,7 @@ def map_of(item: Any, *, words: str = "") -> Type[dict[str, Any]]:
             raise expected(node, said)
         return {str(key): read_item(value) for key, (_, value) in node.entries.items()}
 
-    return Type(said, read)
+    return Type(said, read, item)
 
 
 def expected(node: Node, words: str) -> Exception:
