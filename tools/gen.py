@@ -22,13 +22,14 @@ from osmo_domain.cluster import ClusterFact
 from osmo_domain.command import Command
 from osmo_domain.commit import Commit
 from osmo_domain.config import ConfigEvent
+from osmo_domain.credentials import CredentialEvent
 from osmo_domain.logs import LogBatch
 from osmo_domain.plan import Plan
 from osmo_domain.pool import Backend, Pool, WorkflowSettings
 from osmo_domain.report import TaskReported
 from osmo_domain.requests import (
-    CheckData,
-    DataChecked,
+    DataAnswer,
+    DataQuestion,
     ExplainPending,
     FrontDoorAnswer,
     FrontDoorRequest,
@@ -64,6 +65,7 @@ FAMILIES = (
     Family("cluster-fact", ClusterFact, kept=True, committed=True),
     Family("report", TaskReported, kept=True, committed=True),
     Family("config-event", ConfigEvent, kept=True, committed=True),
+    Family("credential-event", CredentialEvent, kept=True, committed=True),
     Family("command", Command, kept=True),
     Family("log-batch", LogBatch, kept=True),
     Family("plan", Plan, kept=True),
@@ -72,8 +74,8 @@ FAMILIES = (
     Family("workflow-settings", WorkflowSettings, kept=True),
     Family("front-door-request", FrontDoorRequest, kept=False),
     Family("front-door-answer", FrontDoorAnswer, kept=False),
-    Family("data-question", CheckData, kept=False),
-    Family("data-answer", DataChecked, kept=False),
+    Family("data-question", DataQuestion, kept=False),
+    Family("data-answer", DataAnswer, kept=False),
     Family("scheduler-question", ExplainPending, kept=False),
     Family("scheduler-answer", PendingExplained, kept=False),
     Family("ctrl-from", ctrl.FromCtrl, kept=False),
@@ -133,6 +135,7 @@ _PLAIN: dict[type[msgspec.inspect.Type], Any] = {
     msgspec.inspect.FloatType: 1.5,
     msgspec.inspect.BoolType: True,
     msgspec.inspect.DateTimeType: "2026-11-20T11:00:00Z",
+    msgspec.inspect.BytesType: "c2FtcGxl",
     msgspec.inspect.RawType: {"sample": 1},
     msgspec.inspect.AnyType: {"sample": 1},
 }

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from osmo_domain.credential_requests import CredentialAnswer, CredentialQuestion
 from osmo_domain.pool import Priority
 
 
@@ -95,6 +96,10 @@ class DataChecked(Struct, frozen=True, omit_defaults=True, tag="data_checked"):
 
     problems: dict[str, str] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
+
+
+DataQuestion = CheckData | CredentialQuestion
+DataAnswer = DataChecked | CredentialAnswer | Done | Refused
 
 
 class ExplainPending(Struct, frozen=True, omit_defaults=True, tag="explain_pending"):
