@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from osmo_domain.commit import Commit
+from osmo_domain.errors import Stale
 from osmo_domain.ids import derived_uuid
 from osmo_domain.plan import GroupPlan, Plan, Resources, TaskPlan
 from osmo_domain.pool import Priority
@@ -191,6 +192,19 @@ async def test_a_batch_that_was_written_before_changes_nothing(views: WorkflowVi
     assert not await views.apply(Changes(last_seq=1))
     assert await views.apply(Changes(last_seq=5))
     assert await views.checkpoint() == 5
+
+
+async def test_a_batch_behind_rows_that_a_crash_took_is_refused(views: WorkflowViews) -> None:
+    history = History()
+    history.add("w-1", submitted("w", 1))
+    changes = await Folder(history.load).fold(history.commits, last_seq=7)
+    changes.after_seq = 6
+    with pytest.raises(Stale):
+        await views.apply(changes)
+    assert await views.checkpoint() == 0
+    assert await views.workflow("w-1") is None
+    assert await views.apply(Changes(last_seq=6))
+    assert await views.apply(changes)
 
 
 async def test_a_batch_whose_write_failed_can_be_folded_again(views: WorkflowViews) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from services.gateway.tests.gateway_house import SEED, SetClock, ended, open_house, started, submitted
 
+import osmo_gateway.projection
 import osmo_views.postgres
 from osmo_domain.commit import Commit, encode_commit
 from osmo_domain.config import CONFIG_CODEC, Catalogue, apply_config
@@ -159,6 +160,30 @@ async def test_views_that_are_ahead_of_their_log_are_rebuilt() -> None:
     await write(server, "w-1", submitted())
     async with projecting(server, views):
         assert await views.checkpoint() == 1
+        assert await views.workflow("w-1") is not None
+
+
+async def test_rows_that_a_crash_of_the_database_took_are_folded_again() -> None:
+    server, views = a_server(), MemoryWorkflowViews()
+    await a_history(server)
+    async with projecting(server, views) as projection:
+        await views.reset()
+        last = await write(server, "w-1", *started("b"))
+        assert await projection.reached(last, within_s=20)
+        expected = MemoryWorkflowViews()
+        async with projecting(server, expected):
+            assert views.dump() == expected.dump()
+
+
+async def test_rows_that_a_crash_took_come_back_without_a_new_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(osmo_gateway.projection, "_LOOK_EVERY_S", 0.01)
+    server, views = a_server(), MemoryWorkflowViews()
+    last = await write(server, "w-1", submitted())
+    async with projecting(server, views):
+        await views.reset()
+        async with asyncio.timeout(20):
+            while await views.checkpoint() < last:
+                await asyncio.sleep(0.01)
         assert await views.workflow("w-1") is not None
 
 

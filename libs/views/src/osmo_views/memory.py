@@ -20,6 +20,7 @@ from osmo_views.rows import (
     WorkflowDetail,
     WorkflowRow,
     WorkflowSummary,
+    is_written,
 )
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class MemoryWorkflowViews:
         return self._seq
 
     async def apply(self, changes: Changes) -> bool:
-        if self._seq >= changes.last_seq:
+        if is_written(changes, self._seq):
             return False
         for workflow in (*changes.new_workflows, *changes.changed_workflows):
             self._workflows[workflow.workflow_id] = workflow

@@ -66,7 +66,11 @@ class WorkflowViews(Protocol):
         ...
 
     async def apply(self, changes: Changes) -> bool:
-        """Write the rows and move the checkpoint, all or nothing. False, and nothing written, when the checkpoint is there already."""
+        """Write the rows and move the checkpoint, all or nothing. False, and nothing written, when the checkpoint is there already.
+
+        Stale, and nothing written, when the checkpoint is before `changes.after_seq`: a crash of the database took rows that were written
+        (they need not survive one). Whoever writes goes back to the checkpoint.
+        """
         ...
 
     async def reset(self) -> None:

@@ -38,6 +38,7 @@ from osmo_views.rows import (
     WorkflowDetail,
     WorkflowRow,
     WorkflowSummary,
+    is_written,
 )
 from osmo_views.sql_text import sql
 
@@ -71,7 +72,7 @@ class PostgresWorkflowViews:
 
     async def apply(self, changes: Changes) -> bool:
         async with self._database.transaction() as connection:
-            if await self._locked_seq(connection) >= changes.last_seq:
+            if is_written(changes, await self._locked_seq(connection)):
                 return False
             await _write(connection, WORKFLOWS, changes.new_workflows, changes.changed_workflows)
             await _write(connection, GROUPS, changes.new_groups, changes.changed_groups)

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from osmo_domain.errors import Stale
 from osmo_domain.pool import Priority
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
 
@@ -114,12 +115,21 @@ class Changes(Struct):
     """
 
     last_seq: int = 0
+    after_seq: int = 0
+    """Where the batch begins: the checkpoint must have reached this position, or rows before it were lost."""
     new_workflows: list[WorkflowRow] = []
     changed_workflows: list[WorkflowRow] = []
     new_groups: list[GroupRow] = []
     changed_groups: list[GroupRow] = []
     new_attempts: list[AttemptRow] = []
     changed_attempts: list[AttemptRow] = []
+
+
+def is_written(changes: Changes, checkpoint: int) -> bool:
+    """Whether views at this checkpoint hold the changes already. Stale where they lack what comes before them."""
+    if checkpoint < changes.after_seq:
+        raise Stale(f"views are at {checkpoint}, and these changes follow {changes.after_seq}")
+    return checkpoint >= changes.last_seq
 
 
 class WorkflowDetail(Struct, frozen=True):

@@ -7,11 +7,11 @@ wait until it is visible here.
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 
 import msgspec
 
-from osmo_domain.errors import Poison, Transient
+from osmo_domain.errors import Poison, Stale, Transient
 from osmo_domain.workflow.events import WORKFLOW_CODEC
 from osmo_eventlog.hydrate import hydrate
 from osmo_eventlog.ports import After, Blobs, EventLog, Recorded
@@ -23,6 +23,9 @@ log = logging.getLogger("osmo.gateway.projection")
 
 _EVERY_WORKFLOW = "osmo.workflow.>"
 _BATCH = 1024
+
+_LOOK_EVERY_S = 5.0
+"""Between looks for rows that a crash of the database took."""
 
 
 class Projection:
@@ -39,13 +42,36 @@ class Projection:
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
-        """The root loop: follow the log for ever."""
-        self.seq = await self._first_position()
-        target = await self._log.last_seq(WORKFLOWS)
-        self._mark_caught_up(target)
-        async for batch in self._log.follow(WORKFLOWS, [_EVERY_WORKFLOW], After(self.seq), batch=_BATCH):
-            await self._write_until_done(batch)
+        """The root loop: follow the log for ever, and once more from the checkpoint where a crash of the database took what was written."""
+        while True:
+            self.seq = await self._first_position()
+            target = await self._log.last_seq(WORKFLOWS)
             self._mark_caught_up(target)
+            try:
+                async with asyncio.TaskGroup() as together:
+                    together.create_task(self._follow(target))
+                    together.create_task(self._look_after_rows())
+            except* Stale as lost:
+                log.warning("going back to the checkpoint", extra={"reason": str(lost.exceptions[0])})
+                self._folder.forget()
+
+    async def _follow(self, target: int) -> None:
+        async with aclosing(self._log.follow(WORKFLOWS, [_EVERY_WORKFLOW], After(self.seq), batch=_BATCH)) as batches:
+            async for batch in batches:
+                await self._write_until_done(batch)
+                self._mark_caught_up(target)
+
+    async def _look_after_rows(self) -> None:
+        """Ends with Stale when written rows are gone; without it that would show with the next commit only, which may be days away."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            seq = self.seq
+            try:
+                checkpoint = await self._views.checkpoint()
+            except Transient:
+                continue
+            if checkpoint < seq:
+                raise Stale(f"views are at {checkpoint}, and were at {seq}")
 
     async def reached(self, seq: int, *, within_s: float) -> bool:
         """Wait until the views hold this position; False when that takes too long."""
@@ -98,6 +124,7 @@ class Projection:
             try:
                 commits = [one for record in batch if (one := await self._logged(record)) is not None]
                 changes = await self._folder.fold(commits, last_seq=batch[-1].seq)
+                changes.after_seq = self.seq
                 await self._views.apply(changes)
                 break
             except Transient as error:
