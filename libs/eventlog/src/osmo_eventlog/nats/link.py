@@ -83,7 +83,8 @@ class Link:
         if self.closed.is_set():
             raise Transient(f"{self.name}: the connection to NATS is closed")
         try:
-            await asyncio.wait_for(self._joined.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._joined.wait()
         except TimeoutError as error:
             raise Transient(f"{self.name}: no connection to NATS for {within_s:.0f} s") from error
 

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from osmo_eventlog.nats.cancelling import heeding_cancellation
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
 from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.wire import STALLED, position_of, recorded, status_of
@@ -69,7 +70,9 @@ class Reader:
         )
         try:
             self._subscription = await self._link.client.subscribe(inbox, cb=self._on_message)
-            made = await self._link.js.add_consumer(self._stream, config, timeout=self._link.attempt_s)
+            made = await heeding_cancellation(
+                self._link.js.add_consumer(self._stream, config, timeout=self._link.attempt_s)
+            )
         except LIBRARY_ERRORS as error:
             raise translate(error, f"follow {self._stream}") from error
         self._consumer = made.name
@@ -106,7 +109,8 @@ class Reader:
         self._news.clear()
         self._check()
         try:
-            await asyncio.wait_for(self._news.wait(), SILENCE_S)
+            async with asyncio.timeout(SILENCE_S):
+                await self._news.wait()
         except TimeoutError:
             if not self._heard:
                 raise Broken(f"{self._stream}: silence for {SILENCE_S} s") from None
