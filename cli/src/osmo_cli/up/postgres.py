@@ -23,6 +23,7 @@ READY_LINE = 7
 SETTINGS = {
     # Acknowledged work is in the log, and the projection's position is in the same transaction as its rows: nothing is lost with this.
     "synchronous_commit": "off",
+    "recovery_init_sync_method": "syncfs",
     "shared_buffers": "24MB",
     "max_connections": "60",
     "jit": "off",
