@@ -52,6 +52,9 @@ class FetchCredentials(Struct, frozen=True, omit_defaults=True, tag="fetch_crede
     workflow_id: str
     attempts: tuple[AttemptProof, ...]
 
+    def __repr__(self) -> str:
+        return f"FetchCredentials({self.workflow_id!r}, {len(self.attempts)} attempts)"
+
 
 CredentialQuestion = SetCredential | ListCredentials | DeleteCredential | CheckCredentials | FetchCredentials
 

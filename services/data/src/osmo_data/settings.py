@@ -8,12 +8,18 @@ from msgspec import Struct
 
 class DataSettings(Struct, frozen=True):
     """`data_root` is where tasks' outputs are kept, always allowed. `data_allowed_roots` are further directories that `file://` URIs may name,
-    separated as in PATH; empty = everything, as fits tasks that run as the same person on the same machine."""
+    separated as in PATH; empty = everything, as fits tasks that run as the same person on the same machine.
+
+    `credential_key_file` holds the keys that credentials are encrypted with (64 hex digits per line, the newest first); empty = this installation
+    keeps no credentials. `task_key_file` holds the key of the tasks' tokens, the same file that scheduler and log-router have.
+    """
 
     nats_url: str = "nats://127.0.0.1:4222"
     log_level: str = "INFO"
     data_root: str = ""
     data_allowed_roots: str = ""
+    credential_key_file: str = ""
+    task_key_file: str = ""
 
     def roots(self) -> tuple[Path, ...]:
         """Empty = everything is allowed."""

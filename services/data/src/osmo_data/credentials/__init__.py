@@ -1,0 +1,1 @@
+"""Users' credentials: kept encrypted in the log, given only to whoever proves that they are for it."""

@@ -1,0 +1,147 @@
+"""Answers questions about credentials: users set, list and delete their own; submit and agents ask what tasks need."""
+
+import logging
+from typing import Final
+
+from osmo_data.credentials.envelope import Envelopes, Sealed, Unreadable
+from osmo_data.credentials.proofs import Proofs
+from osmo_data.credentials.store import CredentialStore
+from osmo_domain.credential_payload import check_credential_name, check_payload, with_profile
+from osmo_domain.credential_requests import (
+    CheckCredentials,
+    CredentialEntry,
+    CredentialQuestion,
+    CredentialsChecked,
+    CredentialsFetched,
+    CredentialsListed,
+    DeleteCredential,
+    FetchCredentials,
+    ListCredentials,
+    SetCredential,
+)
+from osmo_domain.credentials import CredentialBook, CredentialDeleted, CredentialSet, needed
+from osmo_domain.errors import Rejected, Stale, Transient
+from osmo_domain.requests import DataAnswer, Done
+
+log = logging.getLogger("osmo.data.credentials")
+
+_MOST_TRIES: Final = 16
+
+
+class CredentialDesk:
+    """Values leave here only in the answer to FetchCredentials. Nothing here logs one, or puts one into an error."""
+
+    def __init__(self, store: CredentialStore, envelopes: Envelopes, proofs: Proofs) -> None:
+        self._store = store
+        self._envelopes = envelopes
+        self._proofs = proofs
+
+    async def answer(self, question: CredentialQuestion) -> DataAnswer:
+        """Raises Rejected and Transient."""
+        match question:
+            case SetCredential():
+                return await self._set(question)
+            case ListCredentials(user=user):
+                book = await self._store.current()
+                return CredentialsListed(tuple(_entry(each) for each in book.of(user)))
+            case DeleteCredential():
+                return await self._delete(question)
+            case CheckCredentials():
+                return await self._check(question)
+            case FetchCredentials():
+                return await self._fetch(question)
+
+    # -- what users change ------------------------------------------------------------------------------------------
+
+    async def _set(self, question: SetCredential) -> Done:
+        user, name, kind = question.user, question.name, question.kind
+        check_credential_name(name)
+        check_payload(kind, question.payload)
+        payload, profile = with_profile(kind, question.payload)
+        sealed = self._envelopes.seal(payload, user, name)
+        event = CredentialSet(
+            user, name, kind, sealed.key_id, sealed.wrapped_key, sealed.nonce, sealed.ciphertext, profile
+        )
+        for _ in range(_MOST_TRIES):
+            position = await self._store.position(user, name)
+            (await self._store.current()).check_name_free(user, name, kind, profile)
+            try:
+                seq = await self._store.append(event, expected=position)
+            except Stale:
+                continue
+            log.info("credential set", extra={"user": user, "credential": name, "kind": kind})
+            return Done(name, seq=seq)
+        raise Transient(f"credential {name} changes too fast to be set")
+
+    async def _delete(self, question: DeleteCredential) -> CredentialsListed:
+        user, name = question.user, question.name
+        for _ in range(_MOST_TRIES):
+            position = await self._store.position(user, name)
+            there = (await self._store.current()).get(user, name)
+            if there is None:
+                raise Rejected("credential.unknown", f"There is no credential {name[:200]}.")
+            try:
+                await self._store.append(CredentialDeleted(user, name), expected=position)
+            except Stale:
+                continue
+            log.info("credential deleted", extra={"user": user, "credential": name})
+            return CredentialsListed((_entry(there),))
+        raise Transient(f"credential {name} changes too fast to be deleted")
+
+    # -- what tasks need --------------------------------------------------------------------------------------------
+
+    async def _check(self, question: CheckCredentials) -> CredentialsChecked:
+        book = await self._store.current()
+        asked = dict.fromkeys(question.names)
+        return CredentialsChecked(
+            keys={name: tuple(self._opened(there)) for name in asked if (there := book.get(question.user, name))},
+            others=tuple(each.name for each in book.of(question.user) if each.name not in asked),
+        )
+
+    async def _fetch(self, question: FetchCredentials) -> CredentialsFetched:
+        """Only after the proof is anything looked up."""
+        submitted = await self._proofs.submitted(question)
+        book = await self._store.current()
+        payloads: dict[str, dict[str, str]] = {}
+        for attempt in question.attempts:
+            for name, keys in needed(submitted.uses[attempt.task]):
+                opened = self._needed(book, submitted.user, name)
+                missing = sorted((keys or frozenset()) - opened.keys())
+                if missing:
+                    raise _gone(f"The credential {name} of {submitted.user} has no key {missing[0]} any more.")
+                given = payloads.setdefault(name, {})
+                given.update({key: value for key, value in opened.items() if keys is None or key in keys})
+        log.info(
+            "credentials given",
+            extra={
+                "workflow": question.workflow_id,
+                "tasks": [attempt.task for attempt in question.attempts][:20],
+                "credentials": sorted(payloads),
+            },
+        )
+        return CredentialsFetched(payloads)
+
+    def _needed(self, book: CredentialBook, user: str, name: str) -> dict[str, str]:
+        there = book.get(user, name)
+        if there is None:
+            raise _gone(f"The credential {name} of {user} does not exist any more.")
+        return self._opened(there)
+
+    def _opened(self, credential: CredentialSet) -> dict[str, str]:
+        sealed = Sealed(credential.key_id, credential.wrapped_key, credential.nonce, credential.ciphertext)
+        try:
+            return self._envelopes.open(sealed, credential.user, credential.name)
+        except Unreadable as error:
+            raise Rejected(
+                "credential.unreadable",
+                f"The credential {credential.name} cannot be read: {error}. Set it again.",
+                error_code="CREDENTIAL",
+            ) from error
+
+
+def _entry(credential: CredentialSet) -> CredentialEntry:
+    return CredentialEntry(credential.name, credential.kind, credential.profile)
+
+
+def _gone(message: str) -> Rejected:
+    return Rejected("credential.gone", message, error_code="CREDENTIAL")
