@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from osmo_domain.label_policy import LabelsConfig
+
 
 class Priority(StrEnum):
     HIGH = "HIGH"
@@ -113,6 +115,13 @@ class Backend(Struct, frozen=True):
     """Pattern of a condition's type to pattern of the status that it must have (spec 4.5); `Ready` must always be `True`."""
 
 
+class UserLimits(Struct, frozen=True, omit_defaults=True):
+    """What one user may have alive at once; None = no limit."""
+
+    max_num_workflows: int | None = None
+    max_num_tasks: int | None = None
+
+
 class WorkflowSettings(Struct, frozen=True):
     """Limits of the installation (the reference's WORKFLOW config); durations in seconds, sizes in bytes."""
 
@@ -131,3 +140,5 @@ class WorkflowSettings(Struct, frozen=True):
     base_url: str = ""
     """What links in answers start with, e.g. `http://127.0.0.1:8000`."""
     tags: tuple[str, ...] = ()
+    labels_config: LabelsConfig = LabelsConfig()
+    user_workflow_limits: UserLimits = UserLimits()

@@ -25,6 +25,9 @@ class SubmitRequest(Struct, frozen=True, omit_defaults=True, tag="submit"):
     idempotency_key: str = ""
     app_uuid: str = ""
     app_version: int = 0
+    alive_workflows: int = 0
+    """Of the user, as far as the asker knows; asked for only where the installation limits them."""
+    alive_tasks: int = 0
 
 
 class RestartRequest(Struct, frozen=True, omit_defaults=True, tag="restart"):

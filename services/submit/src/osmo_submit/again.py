@@ -15,7 +15,7 @@ from osmo_domain.workflow.status import FAILED, WORKFLOW_FAILED
 from osmo_submit.checker import Checker, Terms
 from osmo_submit.known import Known
 from osmo_submit.storing import Origin, Storing, submission_uuid
-from osmo_submit.submission import VALIDATED
+from osmo_submit.submission import VALIDATED, terms_of
 from osmo_submit.texts import Texts
 from osmo_submit.trail import Trail
 from osmo_submit.workflows import Loaded, Workflows
@@ -53,7 +53,7 @@ class Again:
         if request.dry_run:
             return Submitted(spec.name, spec=await self._text_of(source))
         trail = Trail(request.user, pool, uuid, keyed, request.priority, name=spec.name, labels=labels)
-        terms = Terms(request.user, pool, request.priority, request.roles, request.env_vars, labels)
+        terms = terms_of(request, pool, labels)
         return await self._submit(spec, source, terms, trail, validate_only=request.validation_only)
 
     async def restart(self, request: RestartRequest) -> Submitted:
@@ -81,6 +81,8 @@ class Again:
     ) -> Submitted:
         try:
             draft = await self._checker.check(spec, terms, trail)
+            if not validate_only:
+                self._checker.check_to_run(draft, terms, trail)
         except Rejected as refusal:
             refusal.line = refusal.column = None
             refusal.workflow_id = trail.failed_name

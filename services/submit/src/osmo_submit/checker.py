@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from osmo_domain.errors import Rejected
+from osmo_domain.label_policy import apply_policies
 from osmo_domain.plan import Plan
 from osmo_domain.pool import Pool, Priority
 from osmo_domain.requests import CheckData, DataChecked
@@ -29,6 +30,7 @@ from osmo_eventlog.subjects import DATA_QUESTIONS
 from osmo_service.clock import Clock
 from osmo_submit.known import Known
 from osmo_submit.trail import ALL, NONE, Trail
+from osmo_submit.user_limits import Alive, check_user_limits
 from osmo_submit.workflows import Workflows
 
 ADMIN: Final = "osmo-admin"
@@ -38,7 +40,7 @@ _ANSWER: Final = msgspec.json.Decoder(DataChecked)
 
 
 class Terms(Struct, frozen=True):
-    """On what terms a spec is to run."""
+    """On what terms a spec is to run. `alive` None: what is restarted is bound by no limit of the user and no policy of labels."""
 
     user: str
     pool: Pool
@@ -46,6 +48,7 @@ class Terms(Struct, frozen=True):
     roles: tuple[str, ...] = ()
     env_vars: tuple[str, ...] = ()
     labels: dict[str, str] = {}
+    alive: Alive | None = None
 
 
 class Checker:
@@ -63,27 +66,39 @@ class Checker:
         upstreams = upstream_groups(spec)
         resources = resolve_resources(spec, pool)
         check_task_count(spec, settings.max_num_tasks)
+        warnings = list(apply_policies(terms.labels, settings.labels_config)) if terms.alive is not None else []
         trail.remembered = ALL
         check_name_lengths(spec, settings.max_name_length)
-        await self._check_earlier_workflows(spec)
+        warnings += await self._check_earlier_workflows(spec)
         trail.remembered = NONE
         check_maintenance(pool, terms.roles)
         trail.remembered = ALL
         check_guarantee(spec, resources, pool, terms.priority)
-        warnings = admit(spec, resources, pool, self._known.nodes(pool, self._clock.now()))
+        warnings += admit(spec, resources, pool, self._known.nodes(pool, self._clock.now()))
         draft = make_draft(spec, resources, upstreams, pool, settings, priority=terms.priority, labels=terms.labels)
         await self._check_data(terms.user, draft.plan)
         return msgspec.structs.replace(draft, warnings=(*warnings, *draft.warnings))
 
-    async def _check_earlier_workflows(self, spec: WorkflowSpec) -> None:
-        """What is taken from an earlier workflow must have ended there."""
+    def check_to_run(self, draft: Draft, terms: Terms, trail: Trail) -> None:
+        """What matters only to a workflow that is really to run, and not to one that is validated."""
+        if draft.unserved is not None:
+            raise draft.unserved
+        trail.remembered = NONE
+        if terms.alive is not None:
+            check_user_limits(terms.user, terms.alive, draft.plan, self._known.settings.user_workflow_limits)
+
+    async def _check_earlier_workflows(self, spec: WorkflowSpec) -> list[str]:
+        """What is taken from an earlier workflow must have ended there. Warnings where it kept nothing."""
         states: dict[str, Workflow] = {}
+        warnings: list[str] = []
         for task in all_tasks(spec):
             for given in task.inputs:
                 if given.workflow:
                     if given.workflow not in states:
                         states[given.workflow] = (await self._workflows.load(given.workflow)).state
                     _check_earlier_task(task, given, states[given.workflow])
+                    warnings += _kept_nothing(given, states[given.workflow])
+        return warnings
 
     async def _check_data(self, user: str, plan: Plan) -> None:
         uris = tuple(dict.fromkeys(_uris(plan)))
@@ -114,6 +129,15 @@ def _check_earlier_task(task: TaskSpec, given: InputSpec, state: Workflow) -> No
             f"Task {task.name} takes its input from {given.workflow}:{given.task}, which has not finished ({producer.status}).",
             "SUBMISSION",
         )
+
+
+def _kept_nothing(given: InputSpec, state: Workflow) -> list[str]:
+    """A task that only wrote to places of its own, and fed no other, kept no copy that others could take."""
+    if state.plan is None or given.dataset is not None:
+        return []
+    if any(output.intermediate and not output.regex for output in state.task_plan(given.task).outputs):
+        return []
+    return [f"Task {given.task} of {given.workflow} kept no copy of its output: the input from it will be empty."]
 
 
 def _uris(plan: Plan) -> Iterable[tuple[str, str]]:

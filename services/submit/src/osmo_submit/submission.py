@@ -4,6 +4,7 @@ import random
 from typing import Final
 
 from osmo_domain.errors import Rejected
+from osmo_domain.pool import Pool
 from osmo_domain.requests import SubmitRequest, Submitted
 from osmo_domain.spec.document import dump_document, read_document, read_labels, read_spec, written_name
 from osmo_domain.spec.model import WorkflowSpec
@@ -16,6 +17,7 @@ from osmo_submit.known import Known
 from osmo_submit.ports import Renderer
 from osmo_submit.storing import Origin, Storing, submission_uuid
 from osmo_submit.trail import ALL, NONE, USAGE_ONLY, Trail, place_in_file
+from osmo_submit.user_limits import Alive
 
 VALIDATED: Final = "Workflow validation succeeded."
 
@@ -61,12 +63,11 @@ class Submissions:
         trail.remembered = USAGE_ONLY
         spec = read_spec(root)
         group_tasks(spec)
-        terms = Terms(request.user, trail.pool, request.priority, request.roles, request.env_vars, trail.labels)
+        terms = terms_of(request, trail.pool, trail.labels)
         draft = await self._checker.check(spec, terms, trail)
         if request.validation_only:
             return Submitted(spec.name, logs=VALIDATED, warnings=draft.warnings)
-        if draft.unserved is not None:
-            raise draft.unserved
+        self._checker.check_to_run(draft, terms, trail)
         return await self._storing.accept(draft, await self._origin(request, spec, trail), trail)
 
     async def _render(self, request: SubmitRequest, trail: Trail) -> str:
@@ -112,6 +113,11 @@ class Submissions:
             return await self._renderer.trace(trail.sections, request.set_variables, request.set_string_variables)
         except Rejected:
             return []
+
+
+def terms_of(request: SubmitRequest, pool: Pool, labels: dict[str, str]) -> Terms:
+    alive = Alive(request.alive_workflows, request.alive_tasks)
+    return Terms(request.user, pool, request.priority, request.roles, request.env_vars, labels, alive)
 
 
 def credential_words(spec: WorkflowSpec) -> frozenset[str]:
