@@ -1,0 +1,1 @@
+"""Whole paths through the system, over real servers."""
