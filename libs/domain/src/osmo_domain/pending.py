@@ -132,15 +132,14 @@ class ChangeKind(StrEnum):
 class Change(Struct, frozen=True, omit_defaults=True):
     """One change of the request with which it would start now: the decision was made on the changed request, and it had a place.
 
-    `value` is what to ask for instead: GPUs of each task that has any, number of tasks, platform, priority, or pool. `platform` goes with a
-    pool where the request must name one of that pool's. `preempts` are those who would have to go for it.
+    `value` is what to ask for instead: GPUs of a task at most, number of tasks, platform, priority, or pool. `platform` goes with a pool where
+    the request must name one of that pool's.
     """
 
     kind: ChangeKind
     value: str
     message: str = ""
     platform: str = ""
-    preempts: tuple[Victim, ...] = ()
 
 
 class Reason(Struct, frozen=True, omit_defaults=True):
