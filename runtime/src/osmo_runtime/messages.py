@@ -1,7 +1,7 @@
 """What the control container and the user container say to each other over the Unix socket: one JSON object per line, with a `Type`.
 
 `MessageOut`, `MessageErr` and `MessageOps` carry one or more whole lines, joined by newlines, so that a fast writer costs one
-message per read and not one per line. Plain `json`, because the wrapper around the user's command must stay small.
+message per read and not one per line. With `Cut` the text is a piece of an endless line, which goes on in the next message of its kind. Plain `json`, because the wrapper around the user's command must stay small.
 """
 
 import json

@@ -5,6 +5,8 @@ Plain data, no opinion: paths are those that the task sees. The kubernetes runti
 
 from msgspec import Struct, field
 
+from osmo_runtime.pod_secrets import NO_SECRETS, PodSecrets
+
 DATA_DIR = "/osmo/data"
 INPUT_DIR = "/osmo/data/input"
 OUTPUT_DIR = "/osmo/data/output"
@@ -60,3 +62,9 @@ class PodSpec(Struct, frozen=True, omit_defaults=True):
     barrier: str = ""
     barrier_count: int = 0
     gpu: int = 0
+    user: str = ""
+    """Who submitted the workflow: as whom the `osmo` inside the task speaks."""
+    service_url: str = ""
+    """Where that `osmo` finds the service; empty where tasks are not to reach it."""
+    secrets: PodSecrets = NO_SECRETS
+    """Never in `pod.json`: put in by who starts the containers."""

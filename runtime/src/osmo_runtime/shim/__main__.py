@@ -11,11 +11,14 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from osmo_runtime.paths import PodPaths
 from osmo_runtime.shim import linux, private_root
 from osmo_runtime.shim.containers import run_and_exit
 from osmo_runtime.shim.pod_dir import PodDir, ShimProcess
 from osmo_runtime.shim.rewritten import rewritten
+from osmo_runtime.shim.secret_file import forget_secrets, read_secrets
 from osmo_runtime.shim.supervisor import Supervisor
 
 LEVELS = ("full", "mount", "none")
@@ -125,7 +128,7 @@ def _stand(options: Options, level: str, lock: int, refused: str, say: int) -> i
     pod = options.pod
     linux.name_process("osmo-shim")
     try:
-        spec = pod.spec()
+        spec = msgspec.structs.replace(pod.spec(), secrets=read_secrets(pod.path))
         pod.write_shim(_this_process(level))
         pod.tmp.mkdir(parents=True, exist_ok=True)
         if level != "none":
@@ -135,6 +138,7 @@ def _stand(options: Options, level: str, lock: int, refused: str, say: int) -> i
         return 1
     if not pod.mark_started():
         return 0
+    forget_secrets(pod.path)
     os.write(say, STANDS)
     os.close(say)
     Supervisor(

@@ -11,6 +11,7 @@ from typing import NoReturn
 from osmo_runtime import init
 from osmo_runtime.paths import PodPaths
 from osmo_runtime.pod import PodSpec
+from osmo_runtime.pod_secrets import with_values
 from osmo_runtime.shim.linux import name_process
 from osmo_runtime.shim.pod_dir import PodDir
 from osmo_runtime.shim.private_root import CannotPlace, own_tmp, place_files
@@ -58,8 +59,9 @@ def _forget_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def run_init(paths: PodPaths, osmo_program: str) -> int:
-    return init.main(["--root", str(paths.osmo.parent), "--osmo-program", osmo_program])
+def run_init(spec: PodSpec, paths: PodPaths, osmo_program: str) -> int:
+    service = ["--service-url", spec.service_url, "--user", spec.user]
+    return init.main(["--root", str(paths.osmo.parent), "--osmo-program", osmo_program, *service])
 
 
 def run_ctrl_container(spec: PodSpec, paths: PodPaths, notes: list[str]) -> int:
@@ -77,7 +79,7 @@ def run_user_container(spec: PodSpec, paths: PodPaths, pod: PodDir, isolation: s
     try:
         if isolation != "none":
             own_tmp(pod, kept_visible(spec))
-            place_files(spec.files, pod.root / "staged")
+            place_files(spec.files, spec.secrets.files, pod.root / "staged")
         else:
             _write_files(spec)
         os.chdir(paths.workspace)
@@ -91,13 +93,13 @@ def run_user_container(spec: PodSpec, paths: PodPaths, pod: PodDir, isolation: s
 
 def user_job(spec: PodSpec, paths: PodPaths, pod: PodDir) -> UserJob:
     """The command with the environment that a container of its image would give it: what this machine needs, and what the spec says."""
-    environment = {**os.environ, **spec.environment, POD_MARK: str(pod.path)}
+    environment = {**os.environ, **spec.environment, **spec.secrets.environment, POD_MARK: str(pod.path)}
     environment["OSMO_CONFIG_FILE_DIR"] = str(paths.login)
     environment["PATH"] = f"{environment.get('PATH', os.defpath)}:{paths.user_bin}"
     if not spec.gpu:
         environment["NVIDIA_VISIBLE_DEVICES"] = ""
     return UserJob(
-        argv=(*spec.command, *spec.args),
+        argv=with_values((*spec.command, *spec.args), spec.secrets),
         environment=environment,
         socket=paths.socket,
         checkpoints=tuple(Checkpoint(each.path, each.url, each.frequency_s, each.regex) for each in spec.checkpoints),
@@ -114,7 +116,9 @@ def kept_visible(spec: PodSpec) -> list[Path]:
 
 
 def _write_files(spec: PodSpec) -> None:
-    from osmo_runtime.shim.private_root import content_of, write_file
+    from osmo_runtime.shim.private_root import SECRET_MODE, content_of, write_file
 
     for file in spec.files:
         write_file(Path(file.path), content_of(file))
+    for secret in spec.secrets.files:
+        write_file(Path(secret.path), content_of(secret), SECRET_MODE)

@@ -17,11 +17,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from osmo_runtime.pod import PodFile
+from osmo_runtime.pod_secrets import SecretFile
 from osmo_runtime.shim import linux
 from osmo_runtime.shim.pod_dir import PodDir
 
 OWN = ("/osmo", "/tmp")  # noqa: S108 (the task's own)
 MIRROR_LIMIT = 2000
+FILE_MODE = 0o644
+SECRET_MODE = 0o600
 
 
 class CannotPlace(Exception):
@@ -88,42 +91,47 @@ def own_tmp(pod: PodDir, keep: Iterable[Path]) -> None:
         os.close(descriptor)
 
 
-def place_files(files: Iterable[PodFile], staging: Path) -> None:
-    """Put every file at its path, in the user container's mount namespace. Raises CannotPlace."""
+def place_files(files: Iterable[PodFile], secrets: Iterable[SecretFile], staging: Path) -> None:
+    """Put every file at its path, in the user container's mount namespace, secret ones last. Raises CannotPlace."""
     own_devices = {Path("/").stat().st_dev}
-    for number, file in enumerate(files):
-        path = Path(file.path)
+    wanted: list[PodFile | SecretFile] = [*files, *secrets]
+    for number, file in enumerate(wanted):
+        mode = SECRET_MODE if isinstance(file, SecretFile) else FILE_MODE
         try:
-            _place(path, content_of(file), staging / str(number), own_devices)
+            _place(Path(file.path), content_of(file), staging / str(number), own_devices, mode)
         except (OSError, ValueError) as error:
             raise CannotPlace(f"cannot put the file {file.path} in its place: {error}") from error
 
 
-def content_of(file: PodFile) -> bytes:
-    return base64.b64decode(file.contents, validate=True) if file.base64 else file.contents.encode()
+def content_of(file: PodFile | SecretFile) -> bytes:
+    encoded = isinstance(file, PodFile) and file.base64
+    return base64.b64decode(file.contents, validate=True) if encoded else file.contents.encode()
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """At no moment may anybody read it whom `mode` does not allow to."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    path.chmod(0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        path.chmod(mode)
+        file.write(content)
 
 
-def _place(path: Path, content: bytes, staged: Path, own_devices: set[int]) -> None:
+def _place(path: Path, content: bytes, staged: Path, own_devices: set[int], mode: int) -> None:
     path = path.parent.resolve() / path.name
     folder = _nearest_folder(path.parent)
     if _is_own(folder, own_devices):
-        write_file(path, content)
+        write_file(path, content, mode)
         return
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a directory")
     if path.exists():
-        write_file(staged, content)
+        write_file(staged, content, mode)
         linux.bind(staged, path.resolve())
         return
     _mirror(folder)
     own_devices.add(folder.stat().st_dev)
-    write_file(path, content)
+    write_file(path, content, mode)
 
 
 def _is_own(folder: Path, own_devices: set[int]) -> bool:

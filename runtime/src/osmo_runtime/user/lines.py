@@ -4,19 +4,21 @@ LONGEST_LINE = 32 * 1024
 
 
 class LineCutter:
-    """Keeps the unfinished last line until it ends, or is longer than LONGEST_LINE."""
+    """Keeps the unfinished last line until it ends, or is longer than LONGEST_LINE. `cut`: what was given last is a piece of a line that goes on."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self.cut = False
 
     def feed(self, chunk: bytes) -> str | None:
         """The whole lines that are complete now, joined by newlines, or None when there are none."""
         buffered = self._rest + chunk
         end = buffered.rfind(b"\n")
+        self.cut = end < 0 and len(buffered) >= LONGEST_LINE
         if end >= 0:
             self._rest = buffered[end + 1 :]
             return buffered[:end].decode("utf-8", "replace")
-        if len(buffered) >= LONGEST_LINE:
+        if self.cut:
             end = _character_end(buffered)
             self._rest = buffered[end:]
             return buffered[:end].decode("utf-8", "replace")
@@ -25,7 +27,7 @@ class LineCutter:
 
     def finish(self) -> str | None:
         """The last line, where the stream did not end with a newline."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest, self.cut = self._rest, b"", False
         return rest.decode("utf-8", "replace") if rest else None
 
 

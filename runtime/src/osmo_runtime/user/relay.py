@@ -9,9 +9,9 @@ READ_BYTES = 64 * 1024
 
 
 class Relay:
-    """Reads `descriptor` without blocking and hands every run of whole lines to `send`. Owns the descriptor."""
+    """Reads `descriptor` without blocking and hands every run of whole lines to `send`, and whether the last one goes on. Owns the descriptor."""
 
-    def __init__(self, descriptor: int, send: Callable[[str], None]) -> None:
+    def __init__(self, descriptor: int, send: Callable[[str, bool], None]) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self._send = send
@@ -35,4 +35,4 @@ class Relay:
 
     def _pass_on(self, text: str | None) -> None:
         if text is not None:
-            self._send(text)
+            self._send(text, self._cutter.cut)

@@ -124,7 +124,9 @@ class Wrapper:
         self._selector.register(descriptor, selectors.EVENT_READ, serve)
 
     def _relay(self, descriptor: int, kind: str) -> Relay:
-        relay = Relay(descriptor, lambda text: self._link.send(kind, **{kind: text}))
+        relay = Relay(
+            descriptor, lambda text, cut: self._link.send(kind, **{kind: text}, **({"Cut": 1} if cut else {}))
+        )
 
         def serve() -> None:
             if not relay.read():

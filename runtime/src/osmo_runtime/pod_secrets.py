@@ -1,0 +1,59 @@
+"""The secret part of what a pod is to run. It travels apart from `pod.json`, and a `repr` of it shows no value."""
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+
+
+class SecretFile(Struct, frozen=True):
+    """Only its owner may read it, and its text is put there as it is."""
+
+    path: str
+    contents: str
+
+    def __repr__(self) -> str:
+        return f"SecretFile({self.path!r})"
+
+
+class PodSecrets(Struct, frozen=True, omit_defaults=True):
+    """Variables and files for the user's command. The control container needs them to keep the values out of the log."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    files: tuple[SecretFile, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"PodSecrets({[*self.environment, *(file.path for file in self.files)]})"
+
+    def values(self) -> list[str]:
+        return [*self.environment.values(), *(file.contents for file in self.files)]
+
+
+NO_SECRETS: Final = PodSecrets()
+
+_PLACE: Final = re.compile(r"\$\(osmo-secret:([^()]*)\)")
+
+
+def place_of(variable: str) -> str:
+    """What stands in a command for the value of a secret variable, until the command is started."""
+    return f"$(osmo-secret:{variable})"
+
+
+def with_values(words: tuple[str, ...], secrets: PodSecrets) -> tuple[str, ...]:
+    """The words of a command with values in their places; a place of an unknown variable stays."""
+    if not secrets.environment:
+        return words
+
+    def value(found: re.Match[str]) -> str:
+        return secrets.environment.get(found[1], found[0])
+
+    return tuple(_PLACE.sub(value, word) for word in words)
+
+
+def encode_secrets(secrets: PodSecrets) -> bytes:
+    return msgspec.json.encode(secrets)
+
+
+def decode_secrets(data: bytes) -> PodSecrets:
+    return msgspec.json.decode(data, type=PodSecrets)
