@@ -10,7 +10,7 @@ import msgspec
 from osmo_domain.cluster import ClusterFact
 from osmo_domain.clusters import Clusters
 from osmo_domain.commit import CommitCodec, UnknownEvent
-from osmo_domain.config import CONFIG_CODEC, Catalogue, apply_config
+from osmo_domain.config import CATALOGUE_KINDS, CONFIG_CODEC, Catalogue, apply_config
 from osmo_domain.errors import Transient
 from osmo_eventlog import subjects as s
 from osmo_eventlog.ports import After, EventLog, LastPerSubject, OnlyNew, Recorded, Seq, Start
@@ -47,9 +47,12 @@ async def follow_catalogue(
     on_change: Callable[[], None] = lambda: None,
 ) -> None:
     """Keep the catalogue equal to the CONFIG stream, for ever: a root loop. `on_change` is called after every batch that was folded."""
-    async for records in follow_to_now(events, s.CONFIG, ["osmo.config.>"], LastPerSubject(), caught_up):
+    async for records in follow_to_now(
+        events, s.CONFIG, [s.config_of_kind(kind) for kind in CATALOGUE_KINDS], After(), caught_up
+    ):
         for record in records:
             _fold_config(catalogue, record)
+            catalogue.seq = record.seq
         on_change()
 
 

@@ -37,6 +37,10 @@ def report(shard: int, workflow_id: str, task: str) -> str:
     return f"osmo.report.{shard}.{workflow_id}.{task}"
 
 
+def reports_of_workflow(shard: int, workflow_id: str) -> str:
+    return f"osmo.report.{shard}.{workflow_id}.*"
+
+
 def reports_of_shard(shard: int) -> str:
     return f"osmo.report.{shard}.>"
 
@@ -68,6 +72,16 @@ def logs_of_task(workflow_id: str, task: str) -> str:
 
 def config(kind: str, name: str) -> str:
     return f"osmo.config.{kind}.{token(name)}"
+
+
+def config_revision(config_type: str) -> str:
+    """People's writes of one type of config objects (`pool`, `pod_template` ...)."""
+    return config("revision", config_type.lower())
+
+
+def config_of_kind(kind: str) -> str:
+    """Matches every subject of this kind."""
+    return f"osmo.config.{kind}.*"
 
 
 def name_counter(name: str) -> str:
