@@ -20,6 +20,7 @@ COMMANDS = {
     "task": ("osmo_cli.commands.task", "list tasks"),
     "pool": ("osmo_cli.commands.pool", "list pools and their quotas"),
     "resource": ("osmo_cli.commands.resource", "list nodes and what is free on them"),
+    "explain": ("osmo_cli.commands.explain", "what a key of a workflow file means"),
     "profile": ("osmo_cli.commands.profile", "show and change your settings"),
 }
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")

@@ -46,6 +46,7 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
         "OSMO_SHARDS": "1",
     }
     router_url = f"http://127.0.0.1:{where.ports.log_router}"
+    reached_by_tasks = {"OSMO_LOG_ROUTER_URL": router_url, "OSMO_SERVICE_URL": where.base_url}
     key = {"OSMO_TASK_KEY_FILE": str(data_dir.task_key)}
     router = {"OSMO_LOG_ROUTER_HOST": "127.0.0.1", "OSMO_LOG_ROUTER_PORT": str(where.ports.log_router)}
     edge = {
@@ -62,7 +63,7 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
             "scheduler", "osmo_scheduler.__main__", {**shared, **key, "OSMO_SHARD": "0", "OSMO_INSTANCE": "osmo-up"}
         ),
         Service("log-router", "osmo_log_router.__main__", {**shared, **key, **router}),
-        _agent("default", "process", data_dir, {**shared, "OSMO_LOG_ROUTER_URL": router_url}),
+        _agent("default", "process", data_dir, {**shared, **reached_by_tasks}),
     ]
     if simulated_nodes:
         nodes = {"OSMO_SIMULATED_NODES": simulated_nodes, "OSMO_LOG_ROUTER_URL": router_url}

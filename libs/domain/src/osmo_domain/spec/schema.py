@@ -20,23 +20,28 @@ REQUIRED: Final = object()
 class Type(Generic[T]):
     """`words` says what is expected, for errors and for `explain`; `read` gives the value of a node or raises Rejected.
 
-    `of` is the type of what it holds: of the items of a list, of the values of a map.
+    `rules` are sentences about what `read` refuses beyond the type. `of` is the type of what it holds: of the items of a list, of the
+    values of a map; `step` is how a path goes on to it.
     """
 
     words: str
     read: Callable[[Node], T]
+    rules: tuple[str, ...] = ()
     of: Any = None
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a map. `field` is the model's name for it; `default` REQUIRED means that it must be there."""
+    """One key of a map. `field` is the model's name for it; `default` REQUIRED means that it must be there; `rules` are sentences about what
+    holds for this key and not for its type everywhere."""
 
     name: str
     type: Any
     doc: str
     default: Any = None
     field: str = ""
+    rules: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:
@@ -44,15 +49,22 @@ class Key:
 
 
 class MapType(Generic[T]):
-    """`make` takes the fields and `source`, the node, so that later rules can point at a place. `check` looks at the whole map.
+    """`make` takes the fields and `source`, the node, so that later rules can point at a place. `check` looks at the whole map, and `rules`
+    are sentences about what it refuses.
 
     A key that is there without a value counts as one that is not there.
     """
 
     def __init__(
-        self, what: str, make: Callable[..., T], keys: Iterable[Key], check: Callable[[T], None] | None = None
+        self,
+        what: str,
+        make: Callable[..., T],
+        keys: Iterable[Key],
+        check: Callable[[T], None] | None = None,
+        rules: tuple[str, ...] = (),
     ) -> None:
         self.what = what
+        self.rules = rules
         self.words = f"a map ({what})"
         self.keys = tuple(keys)
         self._make = make
@@ -107,7 +119,7 @@ def list_of(item: Any, *, words: str = "", at_least: int = 0) -> Type[tuple[Any,
             raise refused(node, "spec.empty", f"This must be {said} and not be empty.")
         return tuple(read_item(one) for one in node.items)
 
-    return Type(said, read, item)
+    return Type(said, read, of=item, step="[]")
 
 
 def map_of(item: Any, *, words: str = "") -> Type[dict[str, Any]]:
@@ -120,7 +132,7 @@ def map_of(item: Any, *, words: str = "") -> Type[dict[str, Any]]:
             raise expected(node, said)
         return {str(key): read_item(value) for key, (_, value) in node.entries.items()}
 
-    return Type(said, read, item)
+    return Type(said, read, of=item, step=".<name>")
 
 
 def expected(node: Node, words: str) -> Exception:

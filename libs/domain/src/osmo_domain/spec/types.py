@@ -9,16 +9,17 @@ from typing import Final, TypeVar
 from osmo_domain.durations import parse_duration
 from osmo_domain.errors import Rejected
 from osmo_domain.ids import NAME_PATTERN
-from osmo_domain.quantities import parse_quantity
+from osmo_domain.quantities import UNITS, parse_quantity
 from osmo_domain.spec.images import is_image
 from osmo_domain.spec.schema import Type, expected, list_of, map_of
 from osmo_domain.spec.tree import ListNode, MapNode, Node, ScalarNode, refused
-from osmo_domain.spec.uris import is_storage_uri
+from osmo_domain.spec.uris import SCHEMES, is_storage_uri
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 MOST_COUNT: Final = 2**31 - 1
+MOST_REGEX: Final = 1000
 _TRUTH: Final = {
     "true": True,
     "yes": True,
@@ -42,6 +43,12 @@ def _text(node: Node) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise expected(node, "text")
+
+
+def _only_text(node: Node) -> str:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return _text(node)
+    raise expected(node, "text: put it in quotes")
 
 
 def _stringified(node: Node) -> str:
@@ -138,8 +145,8 @@ def _image(node: Node) -> str:
 
 def _regex(node: Node) -> str:
     text = _text(node)
-    if len(text) > 1000:
-        raise refused(node, "spec.regex", "A regular expression has at most 1000 characters.")
+    if len(text) > MOST_REGEX:
+        raise refused(node, "spec.regex", f"A regular expression has at most {MOST_REGEX} characters.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -203,20 +210,68 @@ def one_of(*words: str) -> Type[str]:
     return Type(said, read)
 
 
-TEXT: Final = Type("text", _text)
+TEXT: Final = Type("text", _text, ("A number counts as the text of it; true and false do not.",))
+ONLY_TEXT: Final = Type("text", _only_text, ("A number needs quotes to be text.",))
 STRINGIFIED: Final = Type("text, a number, true or false", _stringified)
 FLAG: Final = Type("true or false", _flag)
 WHOLE: Final = Type("a whole number", _whole)
-NAME: Final = Type("a name", _name)
-QUANTITY: Final = Type("an amount like 512Mi", _quantity)
-DURATION: Final = Type("a length of time like 1h30m", _duration)
-COMMAND: Final = Type("a list of text, or one text that is split as a shell does", _command)
-IMAGE: Final = Type("an image", _image)
-REGEX: Final = Type("a regular expression", _regex)
-STORAGE_URI: Final = Type("a place in storage like s3://bucket/path", _storage_uri)
-EXIT_ACTIONS: Final = Type("a map of COMPLETE, FAIL or RESCHEDULE to exit codes", _exit_actions)
+NAME: Final = Type(
+    "a name",
+    _name,
+    (
+        'A letter first, then letters, digits, "-" and "_", a letter or digit last. The installation limits its length (64).',
+    ),
+)
+QUANTITY: Final = Type(
+    "an amount like 512Mi",
+    _quantity,
+    (f"Units: {', '.join(UNITS)}. All are binary: G and Gi are both 2^30 bytes. A bare number is bytes.",),
+)
+DURATION: Final = Type(
+    "a length of time like 1h30m",
+    _duration,
+    (
+        "Seconds as a number; or parts with the units d, h, m, s, ms, us (`90m`, `1.5d`, `1h30m`); or ISO 8601 (`P1DT2H`).",
+    ),
+)
+COMMAND: Final = Type(
+    "a list of text, or one text that is split as a shell does",
+    _command,
+    ("It may not be empty. No shell runs unless you name one: `[sh, -c]`.",),
+)
+IMAGE: Final = Type(
+    "an image",
+    _image,
+    ("[host[:port]/]path[:tag][@digest], the path in lower case, like nvcr.io/nvidia/pytorch:24.01-py3.",),
+)
+REGEX: Final = Type(
+    "a regular expression",
+    _regex,
+    (
+        f"As Python has them, at most {MOST_REGEX} characters; it is matched from the start of the path, so `.*` before a suffix is needed.",
+    ),
+)
+STORAGE_URI: Final = Type(
+    "a place in storage like s3://bucket/path",
+    _storage_uri,
+    (f"The schemes are {', '.join(SCHEMES)}. None of `,` `;` `*` may stand in it.",),
+)
+EXIT_ACTIONS: Final = Type(
+    "a map of COMPLETE, FAIL or RESCHEDULE to exit codes",
+    _exit_actions,
+    (
+        "Codes are numbers and ranges with commas and no spaces: `0`, `1-255`, `20-29,137`. The first entry that matches wins.",
+        "Codes above 255 are of the system: 2010 to 2014 for data, 3000 to 3006 for upstream, backend, start, eviction, preemption.",
+    ),
+)
 _TEXTS_BY_NAME: Final = map_of(STRINGIFIED)
-ENVIRONMENT: Final = Type("a map of names to text", _environment)
-CREDENTIAL: Final = Type("a directory, or a map of variable names to keys", _credential)
+ENVIRONMENT: Final = Type(
+    "a map of names to text", _environment, ("Numbers and yes-or-no values count as text: `true` becomes `True`.",)
+)
+CREDENTIAL: Final = Type(
+    "a directory, or a map of variable names to keys",
+    _credential,
+    ("A directory gets one file per key of the credential; a map sets each variable to the value of that key.",),
+)
 CREDENTIALS: Final = map_of(CREDENTIAL)
 TEXTS: Final = list_of(TEXT, words="a list of text")
