@@ -111,6 +111,7 @@ async def _judge(
     problems += check_starts(world.starts, by_uuid)
     rows = await world.views.workflows(WorkflowFilter(limit=10_000, statuses=ALL_STATUSES))
     problems += check_views(states, {row.workflow_id: row.status.value for row in rows})
+    problems += await _lines_lost(world)
     problems += [f"pod of {pod.workflow_id}/{pod.task} was never removed" for pod in world.cluster.pods()]
     return Verdict(
         seed=world.seed,
@@ -121,6 +122,18 @@ async def _judge(
         virtual_s=virtual_s,
         digest=_digest(histories),
     )
+
+
+async def _lines_lost(world: World) -> list[str]:
+    """Every line that a task printed is stored, once and in order."""
+    problems = [f"{ctrl.attempt} still has lines to tell" for ctrl in world.ctrls if not ctrl.done]
+    for ctrl in world.ctrls:
+        stored = await world.stored_lines(ctrl.attempt)
+        if ctrl.done and stored != ctrl.lines:
+            problems.append(
+                f"{ctrl.attempt} printed {len(ctrl.lines)} lines, {len(stored)} are stored, or not the same"
+            )
+    return problems
 
 
 def _taken_once(

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 
+import msgspec
+from tests.simulation.ctrl import SimulatedCtrl
 from tests.simulation.faults import SeededFaults, weather
 from tests.simulation.invariants import PodStart
 from tests.simulation.process import Opens, SimulatedProcess
@@ -18,7 +20,9 @@ from osmo_agent.simulated.pod import Pod
 from osmo_data.app import open_app as open_data
 from osmo_data.settings import DataSettings
 from osmo_domain.commit import Commit, UnknownEvent
+from osmo_domain.logs import LogBatch
 from osmo_domain.pool import Backend, Platform, Pool, WorkflowSettings
+from osmo_domain.task_token import task_token
 from osmo_domain.workflow.events import WORKFLOW_CODEC, WorkflowEvent
 from osmo_eventlog import subjects
 from osmo_eventlog.hydrate import hydrate
@@ -30,6 +34,11 @@ from osmo_gateway.app import open_app as open_gateway
 from osmo_gateway.gateway import Gateway
 from osmo_gateway.seeding import Seed
 from osmo_gateway.settings import Settings as GatewaySettings
+from osmo_log_router.app import LogRouterApp
+from osmo_log_router.app import open_app as open_log_router
+from osmo_log_router.attempt import Attempt
+from osmo_log_router.router import Router
+from osmo_log_router.settings import NO_SOCKET, LogRouterSettings
 from osmo_scheduler.app import open_app as open_scheduler
 from osmo_scheduler.settings import SchedulerSettings
 from osmo_service.lifecycle import App
@@ -69,8 +78,12 @@ class World:
         self.views = MemoryWorkflowViews()
         self.auditor = self.server.connect(AUDITOR)
         self.gateway_process = self._process("gateway", self._gateway)
+        self.router_process = self._process("log-router", self._log_router)
+        self.ctrls: list[SimulatedCtrl] = []
+        self._talking: list[asyncio.Task[None]] = []
         self.processes = [
             self.gateway_process,
+            self.router_process,
             self._process("submit", self._submit),
             self._process("scheduler-a", self._scheduler("a")),
             self._process("scheduler-b", self._scheduler("b")),
@@ -88,6 +101,12 @@ class World:
         app = self.gateway_process.app
         return app.gateway if isinstance(app, GatewayApp) and app.ready.is_set() else None
 
+    @property
+    def router(self) -> Router | None:
+        """The log-router that is up now; None while none is."""
+        app = self.router_process.app
+        return app.router if isinstance(app, LogRouterApp) and app.ready.is_set() else None
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """All processes live while the context is open."""
@@ -95,9 +114,9 @@ class World:
         try:
             yield
         finally:
-            for task in tasks:
+            for task in (*tasks, *self._talking):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *self._talking, return_exceptions=True)
 
     async def histories(self) -> dict[str, list[Logged]]:
         """Every workflow's commits, by workflow id, read as an auditor would: from the log alone."""
@@ -113,6 +132,16 @@ class World:
                 if batch[-1].seq >= last:
                     break
         return found
+
+    async def stored_lines(self, attempt: Attempt) -> list[str]:
+        """What the log holds of an attempt, as a reader would put it together."""
+        subject = subjects.log(attempt.workflow_id, attempt.task, attempt.retry_id)
+        texts: list[str] = []
+        for record in await self.auditor.log.load(subject):
+            batch = msgspec.json.decode(record.data, type=LogBatch)
+            fresh = max(0, len(texts) - batch.first)
+            texts += [line.text for line in batch.lines[fresh:]]
+        return texts
 
     def finding(self) -> list[str]:
         """Bugs that ended a service, and nodes that were given more than they have."""
@@ -145,11 +174,16 @@ class World:
             AgentSettings(runtime="simulated"), connection, self.clock, self.random("agent", life), runtime
         )
 
+    def _log_router(self, connection: MemoryConnection, life: int) -> AbstractAsyncContextManager[App]:
+        settings = LogRouterSettings(log_router_port=NO_SOCKET)
+        return open_log_router(settings, connection, self.clock, self.random("log-router", life), TASK_KEY)
+
     def _data(self, connection: MemoryConnection, life: int) -> AbstractAsyncContextManager[App]:
         return open_data(DataSettings(), connection, self.clock, self.random("data", life))
 
     def _pod_made(self, pod: Pod) -> None:
         self.starts.append(PodStart(pod.workflow_uuid, pod.task, pod.retry_id, datetime.fromtimestamp(pod.since, UTC)))
+        self._talk(Attempt(pod.workflow_id, pod.task, pod.retry_id))
         name = pod.workflow_id.rsplit("-", 1)[0]
         used = sum(
             self.gpus_of.get((other.workflow_id.rsplit("-", 1)[0], other.task), 0)
@@ -160,3 +194,12 @@ class World:
             self.overcommitted.append(
                 f"{pod.node} has {self.nodes.get(pod.node, 0)} GPUs, and {used} are in use since {name}/{pod.task} began"
             )
+
+    def _talk(self, attempt: Attempt) -> None:
+        """The pod's control container tells its lines, for as long as it takes."""
+        rng = self.random("ctrl", attempt)
+        lines = [f"{attempt} line {number}" for number in range(rng.choice((0, 1, 30, 200)))]
+        token = task_token(TASK_KEY, attempt.workflow_id, attempt.task, attempt.retry_id)
+        ctrl = SimulatedCtrl(attempt, token, lines, rng)
+        self.ctrls.append(ctrl)
+        self._talking.append(asyncio.create_task(ctrl.run(lambda: self.router), name=f"ctrl {attempt}"))
