@@ -126,7 +126,7 @@ class FakeLogRouter:
                 return ReportAcked(len(stored.reports))
             case Barrier():
                 stored.barriers += 1
-                return Action("barrier") if self.open_barrier else None
+                return Action("barrier", restarts=frame.restarts) if self.open_barrier else None
         raise AssertionError(frame)
 
 

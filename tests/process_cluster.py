@@ -72,8 +72,8 @@ class Cluster:
     async def delete(self, task: str = "a", *, force: bool = False) -> None:
         await self.runtime.delete_group(DeleteGroup("wf-1", UUID, "group", {task: 0}, force=force))
 
-    async def restart(self, task: str = "a") -> None:
-        await self.runtime.restart_tasks(RestartTasks("wf-1", UUID, "group", {task: 0}))
+    async def restart(self, task: str = "a", number: int = 1) -> None:
+        await self.runtime.restart_tasks(RestartTasks("wf-1", UUID, "group", {task: 0}, restarts={task: number}))
 
     def stored(self, task: str = "a") -> Stored:
         return self.router.of("wf-1", task)

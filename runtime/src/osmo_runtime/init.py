@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,8 +14,11 @@ from osmo_runtime.paths import PodPaths
 LINK_NAMES = ("input", "output")
 
 
-def prepare(paths: PodPaths, osmo_program: str = "") -> None:
-    """Make what every task finds below `/osmo`. `osmo_program` is the CLI that `/osmo/usr/bin/osmo` shall lead to, if there is one."""
+def prepare(paths: PodPaths, osmo_program: str = "", service_url: str = "", user: str = "") -> None:
+    """Make what every task finds below `/osmo`. `osmo_program` is the CLI that `/osmo/usr/bin/osmo` shall lead to, if there is one.
+
+    With `service_url` that CLI is logged in there as `user`.
+    """
     for shared in (paths.input, paths.output, paths.socket_dir, paths.benchmarks, paths.workspace):
         _directory(shared, 0o777)
     for private in (paths.ctrl, paths.user_bin, paths.login):
@@ -23,6 +27,8 @@ def prepare(paths: PodPaths, osmo_program: str = "") -> None:
         _link(paths.osmo / name, Path("data") / name)
     if osmo_program:
         _link(paths.user_bin / "osmo", Path(osmo_program))
+    if service_url:
+        _log_in(paths.login / "login.yaml", service_url, user)
 
 
 def _directory(path: Path, mode: int) -> None:
@@ -35,13 +41,21 @@ def _link(path: Path, target: Path) -> None:
         path.symlink_to(target)
 
 
+def _log_in(path: Path, service_url: str, user: str) -> None:
+    """The login file of the CLI, for a service that believes who somebody says to be."""
+    path.write_text(json.dumps({"url": service_url, "dev_login": {"username": user}}, indent=2) + "\n")
+    path.chmod(0o600)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="osmo-init")
     parser.add_argument("--root", default="/", help="the directory that /osmo is made in")
     parser.add_argument("--osmo-program", default="", help="the osmo CLI to offer to the task")
+    parser.add_argument("--service-url", default="", help="the service that this CLI is to talk to")
+    parser.add_argument("--user", default="", help="as whom it is to talk")
     chosen = parser.parse_args(arguments)
     try:
-        prepare(PodPaths(chosen.root), chosen.osmo_program)
+        prepare(PodPaths(chosen.root), chosen.osmo_program, chosen.service_url, chosen.user)
     except OSError as error:
         os.write(2, f"osmo-init: {error}\n".encode())
         return 1

@@ -26,6 +26,8 @@ class PodPaths:
         self.ctrl = self.run / "ctrl"
         """What only the control container uses: spilled lines, the message of its end."""
         self.termination_log = self.ctrl / "termination.json"
+        self.restarts = self.ctrl / "restarts"
+        """How often the command is to be restarted, as its agent last said: see osmo_runtime.restarts."""
         self.user_bin = osmo / "usr" / "bin"
         self.login = osmo / "login" / "config"
 

@@ -32,7 +32,7 @@ def test_everything_of_a_plan_reaches_its_pod() -> None:
         resources=Resources(gpu=2),
     )
     address = loopback_of(UUID, "a")
-    assert pod_specs(command(plan, retry_ids={"a": 3}), "http://router") == [
+    assert pod_specs(command(plan, retry_ids={"a": 3}), "http://router", "http://service") == [
         PodSpec(
             workflow_id="wf-1",
             workflow_uuid=UUID,
@@ -52,6 +52,8 @@ def test_everything_of_a_plan_reaches_its_pod() -> None:
             outputs=(PodOutput("file:///out", "s"),),
             checkpoints=(PodCheckpoint("/p", "file:///c", 5, "t"),),
             gpu=2,
+            user="u",
+            service_url="http://service",
         )
     ]
 

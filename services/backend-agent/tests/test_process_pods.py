@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.process_cluster import bash, eventually, marked, process_cluster
 
+from osmo_api.ctrl import Action
 from osmo_domain.cluster import PodPhase
 from osmo_domain.plan import CheckpointPlan, FilePlan, InputPlan, OutputPlan, TaskPlan
 from osmo_runtime.shim.pod_dir import PodDir
@@ -245,10 +246,31 @@ async def test_restart_kills_the_command_and_runs_it_again_in_the_same_pod(tmp_p
     async with process_cluster(tmp_path) as cluster:
         await cluster.create(bash(script))
         await cluster.says("first")
-        await cluster.restart()
+        for _ in range(3):
+            await cluster.restart(number=1)
         await cluster.ended()
         assert cluster.user_code() == 5
         assert cluster.stored().texts("STDOUT") == ["first", "again"]
+
+
+async def test_a_restarted_member_waits_at_the_barrier_again_for_this_start(tmp_path: Path) -> None:
+    script = "echo $$ >> /osmo/run/starts; cat /osmo/run/starts | wc -l; test $(wc -l < /osmo/run/starts) = 3 || sleep 1000"
+    async with process_cluster(tmp_path) as cluster:
+        await cluster.create(bash(script), bash("true", "b"), barrier=True)
+        await cluster.says("1")
+        cluster.router.open_barrier = False
+        await cluster.restart(number=1)
+        await eventually(lambda: cluster.stored().barriers == 2)
+        await cluster.router.act(("wf-1", "a", 0), Action("barrier", restarts=0))
+        await cluster.restart(number=2)
+        await eventually(lambda: cluster.stored().barriers == 3)
+        assert [each.restarts for each in cluster.stored().reports if each.phase == "AT_BARRIER"] == [0, 1, 2]
+        await cluster.router.act(("wf-1", "a", 0), Action("barrier", restarts=2))
+        await cluster.says("2")
+        cluster.router.open_barrier = True
+        await cluster.restart(number=3)
+        assert (await cluster.ended()).phase is PodPhase.SUCCEEDED
+        assert cluster.stored().texts("STDOUT") == ["1", "2", "3"]
 
 
 async def test_a_task_reaches_its_neighbour_by_its_own_address(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from osmo_api.ctrl import Acked, Action, Barrier, Bye, Hello, Lines, Report, ReportAcked, Welcome
+from osmo_api.ctrl import Acked, Bye, Hello, Lines, Report, ReportAcked, Welcome
 from osmo_domain.task_token import task_token
 from osmo_log_router.attempt import Attempt, parse_attempt
 from osmo_log_router.over import OUT_OF_STEP, REFUSED, SessionOver
@@ -301,49 +301,6 @@ def test_a_cut_link_slows_the_sender_and_bounds_what_waits(run_world: Run, make_
             await flooding
             await talk.until(lambda heard: Acked(20_000, False) in heard)
         assert len(await world.texts(ATTEMPT)) == 20_000
-
-    run_world(main)
-
-
-def test_a_barrier_opens_when_as_many_wait_as_it_counts_and_stays_open(run_world: Run, make_conversation: Any) -> None:
-    async def main(world: Any) -> None:
-        await world.submit("wf-1")
-        first, second = Attempt("wf-1", "a", 0), Attempt("wf-1", "b", 0)
-        one, other = make_conversation(), make_conversation()
-        async with (
-            world.router(key=None) as app,
-            open_session(app.router, first, one.hear) as session_one,
-            open_session(app.router, second, other.hear) as session_other,
-        ):
-            await session_one.receive(Hello("", "1"))
-            await session_other.receive(Hello("", "1"))
-            for _ in range(3):
-                await session_one.receive(Barrier("ready", "g", 2))
-            assert Action("barrier") not in one.heard
-            await session_other.receive(Barrier("ready", "g", 2))
-            assert Action("barrier") in one.heard
-            assert Action("barrier") in other.heard
-            again = make_conversation()
-            async with open_session(app.router, first, again.hear) as session:
-                await session.receive(Hello("", "1"))
-                await session.receive(Barrier("ready", "g", 2))
-            assert Action("barrier") in again.heard
-
-    run_world(main)
-
-
-def test_who_lost_its_connection_does_not_count_at_the_barrier(run_world: Run, make_conversation: Any) -> None:
-    async def main(world: Any) -> None:
-        await world.submit("wf-1")
-        async with world.router(key=None) as app:
-            async with open_session(app.router, Attempt("wf-1", "a", 0), make_conversation().hear) as session:
-                await session.receive(Hello("", "1"))
-                await session.receive(Barrier("ready", "g", 2))
-            talk = make_conversation()
-            async with open_session(app.router, Attempt("wf-1", "b", 0), talk.hear) as session:
-                await session.receive(Hello("", "1"))
-                await session.receive(Barrier("ready", "g", 2))
-            assert Action("barrier") not in talk.heard
 
     run_world(main)
 

@@ -40,14 +40,19 @@ class Report(Struct, frozen=True, tag="report", omit_defaults=True):
     message: str = ""
     bytes: int = 0
     files: int = 0
+    restarts: int = 0
 
 
 class Barrier(Struct, frozen=True, tag="barrier"):
-    """Waiting at the start barrier; repeated until released. `count` <= 0 means all tasks of the group that have not ended."""
+    """Waiting at the start barrier; repeated until released. `count` <= 0 means all tasks of the group that have not ended.
+
+    `restarts` tells the start that is waited for from earlier ones of the same attempt. That a task is there is said by its report AT_BARRIER.
+    """
 
     name: str
     group: str
     count: int = -1
+    restarts: int = 0
 
 
 FromCtrl = Hello | Lines | Report | Barrier
@@ -72,7 +77,10 @@ class ReportAcked(Struct, frozen=True, tag="report_acked"):
 
 
 class Action(Struct, frozen=True, tag="action", omit_defaults=True):
-    """Something to do: `barrier` (go), `restart` (kill the command and run it again), `exec`, `portforward`, `rsync` (later issues)."""
+    """Something to do: `barrier` (go), `restart` (kill the command and run it again), `exec`, `portforward`, `rsync` (later issues).
+
+    `restarts` says which start is meant: with `barrier` the one that may begin, with `restart` the one that is to be.
+    """
 
     action: str
     router_address: str = ""
@@ -80,6 +88,7 @@ class Action(Struct, frozen=True, tag="action", omit_defaults=True):
     cookie: str = ""
     entry_command: str = ""
     task_port: int = 0
+    restarts: int = 0
 
 
 class Bye(Struct, frozen=True, tag="bye"):

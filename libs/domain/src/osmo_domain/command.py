@@ -38,14 +38,17 @@ class DeleteGroup(Struct, frozen=True, omit_defaults=True, tag="group.delete"):
 
 
 class RestartTasks(Struct, frozen=True, omit_defaults=True, tag="tasks.restart"):
-    """Kill the command of these attempts and run it again in the same pod. `number` tells this restart from earlier ones, and grows."""
+    """Kill the command of these attempts and run it again in the same pod.
+
+    `restarts` counts, for each task, the restarts that this attempt is to have had: one who had that many already does nothing.
+    """
 
     workflow_id: str
     workflow_uuid: str
     group_name: str
     retry_ids: dict[str, int]
     epoch: int = 0
-    number: int = 0
+    restarts: dict[str, int] = field(default_factory=dict)
 
 
 Command = CreateGroup | DeleteGroup | RestartTasks

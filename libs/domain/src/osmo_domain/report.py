@@ -30,3 +30,5 @@ class TaskReported(Struct, frozen=True, omit_defaults=True, tag="task.reported")
     message: str = ""
     bytes: int = 0
     files: int = 0
+    restarts: int = 0
+    """How often the attempt's command had been restarted in place by then."""

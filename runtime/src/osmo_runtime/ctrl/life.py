@@ -2,7 +2,7 @@
 
 1. Open the socket for the user container and begin to connect to log-router, for ever.
 2. Bring the inputs, one after the other.
-3. Where the task has a barrier: wait for log-router's go.
+3. Wait for the user container and, where the task has a barrier, for log-router's go.
 4. Tell the user container to start, and relay its lines until the command has ended.
 5. Take away the outputs, whatever the exit code.
 6. Send the end marker; wait until log-router has stored every line and report; end with 0.
@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from osmo_api.ctrl import Action
+from osmo_api.ctrl import Action, Barrier
 from osmo_runtime import exit_codes, messages
 from osmo_runtime.ctrl.failure import CtrlFailure
 from osmo_runtime.ctrl.link import Link, address_of
@@ -30,6 +30,7 @@ from osmo_runtime.ctrl.user_link import UserLink
 from osmo_runtime.paths import PodPaths
 from osmo_runtime.pod import PodSpec
 
+from osmo_runtime.restarts import wanted_restarts
 CTRL_OFFSET = 2000
 
 
@@ -79,6 +80,12 @@ class Ctrl:
         self._started = False
         self._side_tasks: set[asyncio.Task[None]] = set()
         self.failure: CtrlFailure | None = None
+        self._restarts = 0
+        """Asked for."""
+        self._begun = 0
+        """Restarts that the running command has behind it."""
+        self._at_barrier = False
+        self._restarting = asyncio.Lock()
 
     async def run(self) -> int:
         """The whole life; returns the exit code of the container."""
@@ -86,6 +93,7 @@ class Ctrl:
             self._say(note)
         server = await self._user.listen(self._paths.socket)
         linking = asyncio.create_task(self._link.run())
+        self._restarts = wanted_restarts(self._paths.restarts)
         try:
             code = await self._guarded()
             await self._say_goodbye()
@@ -100,9 +108,15 @@ class Ctrl:
         """Asked to end now: no upload, the command's last lines are still sent. Returns at once."""
         self._terminated.set()
 
-    def restart_command(self) -> None:
-        """Kill the command and run it again. Returns at once."""
-        task = asyncio.create_task(self._restart())
+    def restart_command(self, number: int) -> None:
+        """Kill the command and run it again, for the `number`th time; nothing where it was run again as often already. Returns at once."""
+        if number <= self._restarts:
+            return
+        self._restarts = number
+        if self._at_barrier:
+            self._wait_at_barrier()
+            return
+        task = asyncio.create_task(self._restart(number))
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
 
@@ -131,6 +145,7 @@ class Ctrl:
         await self._bring_inputs()
         await self._pass_barrier()
         exit_code = await self._execute()
+        await self._user_connected()
         await self._take_outputs()
         self._say(f"Task ended with exit code {exit_code}" if exit_code is not None else "The user container vanished")
 
@@ -143,17 +158,27 @@ class Ctrl:
 
     async def _pass_barrier(self) -> None:
         if not self._spec.barrier:
-            return
-        self._report("AT_BARRIER")
-        self._say(f"Waiting for the other tasks of group {self._spec.group}")
-        await self._link.pass_barrier(self._spec.barrier, self._spec.group, self._spec.barrier_count or -1)
-
-    async def _execute(self) -> int | None:
+    async def _user_connected(self) -> None:
         try:
             await self._user.connected(within_s=self._limits.user_connects_within_s)
         except TimeoutError as error:
             raise CtrlFailure(exit_codes.USER_CONTAINER, "the user container did not connect") from error
-        self._started = True
+
+            return
+        self._say(f"Waiting for the other tasks of group {self._spec.group}")
+        self._at_barrier = True
+        self._wait_at_barrier()
+        await self._link.pass_barrier()
+        self._at_barrier = False
+
+    def _wait_at_barrier(self) -> None:
+        """Say that we are there for the start that is due: the first one, or one more after a restart."""
+        spec, restarts = self._spec, self._restarts
+        self._report("AT_BARRIER", restarts=restarts)
+        self._link.wait_at(Barrier(spec.barrier, spec.group, spec.barrier_count or -1, restarts))
+
+    async def _execute(self) -> int | None:
+        self._started, self._begun = True, self._restarts
         await self._user.send(messages.EXEC_START, OutputFolder=str(self._paths.output))
         self._report("EXECUTING")
         exit_code = await asyncio.shield(self._user.ended)
@@ -223,9 +248,18 @@ class Ctrl:
         return lambda text: self._relay(source, text.splitlines())
 
     def _report(
-        self, phase: Phase, *, exit_code: int | None = None, message: str = "", bytes: int = 0, files: int = 0
+        self,
+        phase: Phase,
+        *,
+        exit_code: int | None = None,
+        message: str = "",
+        bytes: int = 0,
+        files: int = 0,
+        restarts: int = 0,
     ) -> None:
-        self._reports.add(phase, self._now_ms(), exit_code=exit_code, message=message, bytes=bytes, files=files)
+        self._reports.add(
+            phase, self._now_ms(), exit_code=exit_code, message=message, bytes=bytes, files=files, restarts=restarts
+        )
         self._outbox.changed.set()
 
     def _connected(self) -> None:
@@ -235,15 +269,22 @@ class Ctrl:
 
     def _act(self, action: Action) -> None:
         if action.action == "restart":
-            self.restart_command()
+            self.restart_command(action.restarts)
         else:
             self._say(f"This control container cannot do {action.action!r} yet")
 
-    async def _restart(self) -> None:
-        if not self._started or self._user.ended.done():
-            return
-        self._say("Restarting the command")
-        await self._user.restart()
+    async def _restart(self, number: int) -> None:
+        """Unless the command has not begun yet (then its first start is the one), has ended, or was begun again since."""
+        async with self._restarting:
+            if not self._started or self._user.ended.done() or self._begun >= number:
+                return
+            self._say("Stopping the command, to run it again together with the rest of the group")
+            if not await self._user.stop():
+                return
+            await self._pass_barrier()
+            self._begun = self._restarts
+            self._say("Running the command again")
+            await self._user.send(messages.USER_START)
 
 
 async def _first_of(*waited_for: asyncio.Future[Any]) -> None:

@@ -70,12 +70,17 @@ class Link:
                 failures += 1
                 await asyncio.sleep(ceiling / 2 + self._rng.uniform(0, ceiling / 2))
 
-    async def pass_barrier(self, name: str, group: str, count: int) -> None:
-        """Ask until log-router says go."""
-        self._barrier, self._barrier_due = Barrier(name, group, count), 0.0
-        self._outbox.changed.set()
-        await self._released.wait()
+    async def pass_barrier(self) -> None:
+        """Ask until log-router says go to the latest `wait_at`."""
+        while not self._released.is_set():
+            await self._released.wait()
         self._barrier = None
+
+    def wait_at(self, barrier: Barrier) -> None:
+        """Say that this is what is waited for from now on."""
+        self._barrier, self._barrier_due = barrier, 0.0
+        self._released.clear()
+        self._outbox.changed.set()
 
     async def all_stored(self) -> None:
         """Wait until log-router has stored the end marker and every report. Call after the outbox's end."""
@@ -141,8 +146,9 @@ class Link:
                     self._outbox.acked(next_line, ended)
                 case ReportAcked(next_report=next_report):
                     self._reports.acked(next_report)
-                case Action(action="barrier"):
-                    self._released.set()
+                case Action(action="barrier", restarts=restarts):
+                    if self._barrier is not None and restarts == self._barrier.restarts:
+                        self._released.set()
                 case Action():
                     self._on_action(frame)
                 case Bye():

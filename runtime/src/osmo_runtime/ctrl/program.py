@@ -11,12 +11,13 @@ from osmo_runtime import exit_codes
 from osmo_runtime.ctrl.life import Ctrl, Limits
 from osmo_runtime.paths import PodPaths
 from osmo_runtime.pod import PodSpec
+from osmo_runtime.restarts import wanted_restarts
 
 
 def run_ctrl(spec: PodSpec, paths: PodPaths, *, notes: Sequence[str] = (), limits: Limits | None = None) -> int:
     """Run the control container of `spec` in this process; returns its exit code.
 
-    SIGTERM ends the task, SIGHUP restarts the command. A failure leaves `{"code", "message"}` in the termination log.
+    SIGTERM ends the task, SIGHUP looks whether the command is to be restarted. A failure leaves `{"code", "message"}` in the termination log.
     """
     try:
         return asyncio.run(_run(spec, paths, notes, limits))
@@ -30,7 +31,7 @@ async def _run(spec: PodSpec, paths: PodPaths, notes: Sequence[str], limits: Lim
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ctrl.terminate)
     loop.add_signal_handler(signal.SIGINT, ctrl.terminate)
-    loop.add_signal_handler(signal.SIGHUP, ctrl.restart_command)
+    loop.add_signal_handler(signal.SIGHUP, lambda: ctrl.restart_command(wanted_restarts(paths.restarts)))
     code = await ctrl.run()
     if ctrl.failure is not None:
         _leave_message(paths, ctrl.failure.code, ctrl.failure.message)

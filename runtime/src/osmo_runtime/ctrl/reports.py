@@ -39,8 +39,9 @@ class Reports:
         message: str = "",
         bytes: int = 0,
         files: int = 0,
+        restarts: int = 0,
     ) -> None:
-        report = Report(self._made, phase, at_ms, exit_code, message, bytes, files)
+        report = Report(self._made, phase, at_ms, exit_code, message, bytes, files, restarts)
         self._made += 1
         self.stored.clear()
         self._kept.append(report)

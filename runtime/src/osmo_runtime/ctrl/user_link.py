@@ -38,7 +38,6 @@ class UserLink:
         self._writer: asyncio.StreamWriter | None = None
         self._connected = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._restarting = asyncio.Lock()
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         """Done with the command's exit code, or with None where the user container vanished without one."""
         self.hung_up = asyncio.Event()
@@ -59,16 +58,8 @@ class UserLink:
                 self._writer.write(messages.encode(kind, **fields))
                 await self._writer.drain()
 
-    async def restart(self) -> bool:
-        """Have the command killed and run again; False where it ended by itself before that."""
-        async with self._restarting:
-            if not await self.stop():
-                return False
-            await self.send(messages.USER_START)
-            return True
-
     async def stop(self) -> bool:
-        """Have the command killed; False where it ended by itself before that."""
+        """Have the command killed, until it is told to start again; False where it ended by itself before that."""
         self._stopped.clear()
         await self.send(messages.USER_STOP)
         stopped = asyncio.create_task(self._stopped.wait())

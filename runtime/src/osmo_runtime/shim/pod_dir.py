@@ -23,7 +23,9 @@ import msgspec
 from msgspec import Struct
 
 from osmo_runtime.pod import PodSpec
+from osmo_runtime.paths import PodPaths
 
+from osmo_runtime.restarts import ask_for_restarts
 T = TypeVar("T", bound=Struct)
 
 
@@ -92,6 +94,10 @@ class PodDir:
         self._write("delete.json", deletion)
 
     def started(self) -> bool:
+    def ask_for_restarts(self, number: int) -> None:
+        """The command is to be restarted for the `number`th time; ctrl learns it when it looks."""
+        ask_for_restarts(PodPaths(self.root).restarts, number)
+
         return (self.path / "started").exists()
 
     def mark_started(self) -> bool:

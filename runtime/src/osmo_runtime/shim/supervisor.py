@@ -1,7 +1,7 @@
 """Standing over one pod: init first, then ctrl and user together, until both have ended. Everything that happens is in status.json.
 
 The pod ends when both containers have: ctrl ends only after outputs are stored and every line is acknowledged. A ctrl that ends while the
-command runs takes the command with it, and a deleted directory the whole pod. SIGTERM asks both to end, and kills them after the grace; SIGHUP restarts the command.
+command runs takes the command with it, and a deleted directory the whole pod. SIGTERM asks both to end, and kills them after the grace; SIGHUP is passed on to ctrl.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ class Supervisor:
         """The whole life of the pod."""
         self._watch_signals()
         adopt_orphans()
-        self._start("osmo-init", "init", lambda: run_init(self._paths, self._osmo_program))
+        self._start("osmo-init", "init", lambda: run_init(self._spec, self._paths, self._osmo_program))
         self._publish()
         self._until_all_ended()
         if not self._failed() and not self._terminating:
@@ -151,14 +151,14 @@ class Supervisor:
         signal.set_wakeup_fd(self._wake_say, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._terminate)
-        signal.signal(signal.SIGHUP, self._restart)
+        signal.signal(signal.SIGHUP, self._pass_on)
 
     def _terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._terminating = True
         if self._kill_at is None:
             self._ask_to_end(self._grace_s)
 
-    def _restart(self, _number: int, _frame: FrameType | None) -> None:
+    def _pass_on(self, _number: int, _frame: FrameType | None) -> None:
         for pid, container in self._running.items():
             if container.role == "ctrl":
                 os.kill(pid, signal.SIGHUP)

@@ -54,7 +54,7 @@ async def open_runtime(settings: AgentSettings, clock: Clock) -> AsyncIterator[P
     else:
         from osmo_agent.process import ProcessRuntime
 
-        process = ProcessRuntime(state_dir, settings.log_router_url, clock)
+        process = ProcessRuntime(state_dir, settings.log_router_url, clock, service_url=settings.service_url)
         try:
             yield process
         finally:

@@ -1,6 +1,6 @@
 """What the agent needs of whatever runs pods: the `PodRuntime` port. Adapters: process, simulated (kubernetes later)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,7 +35,9 @@ class PodRuntime(Protocol):
         """
         ...
 
-    async def restart_tasks(self, command: RestartTasks) -> None: ...
+    async def restart_tasks(self, command: RestartTasks) -> None:
+        """Kill the commands of these attempts and run them again in their pods, where there were fewer restarts than told. Idempotent."""
+        ...
 
     def watch_pods(self) -> AsyncIterator[Sequence[PodFact | PodEvent]]:
         """First the present state of every pod of ours (found again after a restart, too), then changes as they happen, in order, in batches."""

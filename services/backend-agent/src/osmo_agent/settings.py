@@ -6,13 +6,17 @@ from msgspec import Struct
 
 
 class AgentSettings(Struct, frozen=True):
-    """`state_dir` keeps what must outlive this process (a runtime's pods). Intervals are seconds; their defaults are the promised ones."""
+    """`state_dir` keeps what must outlive this process (a runtime's pods). Intervals are seconds; their defaults are the promised ones.
+
+    `service_url` is where the `osmo` inside tasks finds this installation; where it is empty, tasks are not logged in.
+    """
 
     backend: str = "default"
     runtime: Literal["process", "simulated"] = "process"
     nats_url: str = "nats://127.0.0.1:4222"
     state_dir: str = ""
     log_router_url: str = "http://127.0.0.1:8010"
+    service_url: str = ""
     log_level: str = "INFO"
     simulated_nodes: str = "25x8"
     heartbeat_every_s: float = 10

@@ -11,7 +11,6 @@ from osmo_eventlog.ports import Connection
 from osmo_log_router.router import Router
 from osmo_log_router.server import LogRouterServer
 from osmo_log_router.settings import NO_SOCKET, LogRouterSettings
-from osmo_log_router.unfinished import UnfinishedTasks
 from osmo_service.clock import Clock
 from osmo_service.lifecycle import App
 
@@ -31,9 +30,10 @@ async def open_app(
     settings: LogRouterSettings, connection: Connection, clock: Clock, rng: random.Random, key: bytes | None
 ) -> AsyncIterator[LogRouterApp]:
     """`key` is the content of the task key file; None where control containers need no proof. Ready when it yields."""
-    router = Router(connection.log, clock, rng, key, UnfinishedTasks(connection.log, connection.blobs))
+    router = Router(connection.log, connection.blobs, clock, rng, key)
     app = LogRouterApp("log-router", {"connection": connection.watch}, router=router)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(router.barriers.close)
         if settings.log_router_port != NO_SOCKET:
             app.port = await stack.enter_async_context(_listening(settings, router))
         app.ready.set()

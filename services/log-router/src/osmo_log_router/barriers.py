@@ -1,74 +1,108 @@
-"""The start barrier of a group: nobody's command starts before everybody is there.
+"""Who waits here at the start barrier of a group, and letting them go.
 
-Who waits is known in memory only, because control containers repeat that they wait: after a restart of the router, or through another
-connection, the set fills again. Who was released once is released again at once. One replica per installation, so far: with several,
-members of one group may wait at different ones.
+Whether they may go is decided by `osmo_domain.workflow.barrier` from the workflow's commits and the reports of its tasks. Both are followed from the log
+while somebody of the workflow waits at this router. So nothing of a barrier is lost with a router, and members may wait at different ones.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from osmo_api.ctrl import Barrier
+from osmo_api.ctrl import Action, Barrier, ToCtrl
+from osmo_eventlog.ports import Blobs, EventLog
 from osmo_log_router.attempt import Attempt
+from osmo_log_router.barrier_watch import BarrierWatch
+from osmo_service.clock import Clock
 
-Release = Callable[[], Awaitable[None]]
-Unfinished = Callable[[str, str], Awaitable[int]]
-"""(workflow id, group) to how many of its tasks have not ended."""
-
-KEPT = 10_000
+log = logging.getLogger("osmo.log_router.barriers")
 
 
-@dataclass(slots=True)
-class _Gate:
-    """`waiting` maps a task to its attempt and how to let it go."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One control container at the barrier, and its connection."""
 
-    waiting: dict[str, tuple[Attempt, Release]] = field(default_factory=dict)
-    released: set[Attempt] = field(default_factory=set)
+    attempt: Attempt
+    barrier: Barrier
+    send: Callable[[ToCtrl], Awaitable[None]]
+
+    def arrived(self, watch: BarrierWatch) -> bool:
+        """Its start is the latest one of its task, and is known to be waited for."""
+        return watch.arrived(self.attempt.task) == (self.attempt.retry_id, self.barrier.restarts)
+
+    async def release(self) -> None:
+        await self.send(Action("barrier", restarts=self.barrier.restarts))
 
 
 class Barriers:
-    def __init__(self, unfinished: Unfinished) -> None:
-        self._unfinished = unfinished
-        self._gates: OrderedDict[tuple[str, str, str], _Gate] = OrderedDict()
+    """All barriers at which somebody waits at this router: per workflow, who waits, and the task that follows the workflow for them."""
 
-    async def arrive(self, attempt: Attempt, barrier: Barrier, release: Release) -> None:
-        """The attempt waits (or says so again). Releases everybody who waits once enough are there."""
-        gate = self._gate((attempt.workflow_id, barrier.group, barrier.name))
-        if attempt in gate.released:
-            await release()
+    def __init__(self, events: EventLog, blobs: Blobs, clock: Clock, rng: random.Random) -> None:
+        self._events = events
+        self._blobs = blobs
+        self._clock = clock
+        self._rng = rng
+        self._waiting: dict[str, dict[str, Waiting]] = {}
+        self._watches: dict[str, tuple[BarrierWatch, asyncio.Task[None]]] = {}
+
+    def wait(self, waiting: Waiting, shard: int) -> None:
+        """The attempt waits (or says so again) until its group may start. Returns at once."""
+        workflow_id = waiting.attempt.workflow_id
+        self._waiting.setdefault(workflow_id, {})[waiting.attempt.task] = waiting
+        if workflow_id in self._watches:
+            self._watches[workflow_id][0].look()
+        else:
+            self._watch(workflow_id, shard)
+
+    def leave(self, attempt: Attempt, send: Callable[[ToCtrl], Awaitable[None]]) -> None:
+        """The connection is over: it waits again when it comes back."""
+        waiting = self._waiting.get(attempt.workflow_id, {}).get(attempt.task)
+        if waiting is not None and waiting.send is send:
+            self._forget(waiting)
+
+    async def close(self) -> None:
+        tasks = [task for _, task in self._watches.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch(self, workflow_id: str, shard: int) -> None:
+        watch = BarrierWatch(
+            workflow_id, shard, self._events, self._blobs, self._rng, lambda: self._decide(workflow_id)
+        )
+        task = asyncio.create_task(watch.run())
+        self._watches[workflow_id] = (watch, task)
+        task.add_done_callback(lambda ended: self._watch_ended(workflow_id, shard, ended))
+
+    def _watch_ended(self, workflow_id: str, shard: int, ended: asyncio.Task[None]) -> None:
+        """Watch on where somebody came just then. After an error, those who wait ask again by themselves."""
+        del self._watches[workflow_id]
+        if ended.cancelled():
             return
-        gate.waiting[attempt.task] = (attempt, release)
-        needed = barrier.count if barrier.count > 0 else await self._unfinished(attempt.workflow_id, barrier.group)
-        if len(gate.waiting) >= needed:
-            await self._open(gate)
+        if (error := ended.exception()) is not None:
+            log.error("barriers of %s cannot be decided", workflow_id, exc_info=error)
+        elif workflow_id in self._waiting:
+            self._watch(workflow_id, shard)
 
-    def leave(self, attempt: Attempt, release: Release) -> None:
-        """The connection is over: it can not be told any more, and waits again when it comes back."""
-        for key, gate in self._gates.items():
-            if key[0] == attempt.workflow_id and gate.waiting.get(attempt.task) == (attempt, release):
-                del gate.waiting[attempt.task]
+    async def _decide(self, workflow_id: str) -> None:
+        """Let go who may go by now."""
+        watch, now = self._watches[workflow_id][0], self._clock.now()
+        here = list(self._waiting.get(workflow_id, {}).values())
+        groups = {(each.barrier.group, each.barrier.count) for each in here}
+        free = {group for group in groups if watch.may_start(*group, now)}
+        released = [each for each in here if (each.barrier.group, each.barrier.count) in free and each.arrived(watch)]
+        for each in released:
+            self._forget(each)
+        await asyncio.gather(*(each.release() for each in released))
 
-    def _gate(self, key: tuple[str, str, str]) -> _Gate:
-        gate = self._gates.setdefault(key, _Gate())
-        self._gates.move_to_end(key)
-        if len(self._gates) > KEPT:
-            self._gates.popitem(last=False)
-        return gate
-
-    async def _open(self, gate: _Gate) -> None:
-        waiting = list(gate.waiting.values())
-        gate.waiting.clear()
-        gate.released.update(attempt for attempt, _ in waiting)
-        await _all(release() for _, release in waiting)
-
-
-async def _all(releases: Iterable[Awaitable[None]]) -> None:
-    async with asyncio.TaskGroup() as together:
-        for release in releases:
-            together.create_task(_one(release))
-
-
-async def _one(release: Awaitable[None]) -> None:
-    await release
+    def _forget(self, waiting: Waiting) -> None:
+        """When nobody of the workflow waits any more it is not followed any more."""
+        workflow_id = waiting.attempt.workflow_id
+        members = self._waiting.get(workflow_id, {})
+        if members.get(waiting.attempt.task) is waiting:
+            del members[waiting.attempt.task]
+        if not members:
+            self._waiting.pop(workflow_id, None)
+            if workflow_id in self._watches:
+                self._watches[workflow_id][0].stop()

@@ -121,6 +121,7 @@ class ReportStore:
             message=report.message[:MESSAGE_LENGTH],
             bytes=report.bytes,
             files=report.files,
+            restarts=report.restarts,
         )
         return Commit(
             message_id, self._clock.now(), f"task:{self._attempt.workflow_id}/{self._attempt.task}", [reported]

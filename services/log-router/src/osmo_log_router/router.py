@@ -5,9 +5,9 @@ from collections import OrderedDict
 
 from osmo_domain.task_token import token_matches
 from osmo_eventlog import subjects
-from osmo_eventlog.ports import EventLog
+from osmo_eventlog.ports import Blobs, EventLog
 from osmo_log_router.attempt import Attempt
-from osmo_log_router.barriers import Barriers, Unfinished
+from osmo_log_router.barriers import Barriers
 from osmo_log_router.over import Refused
 from osmo_service.backoff import until_done
 from osmo_service.clock import Clock
@@ -19,13 +19,11 @@ GAPS_KEPT = 1_000
 class Router:
     """`key` None = every control container is believed."""
 
-    def __init__(
-        self, log: EventLog, clock: Clock, rng: random.Random, key: bytes | None, unfinished: Unfinished
-    ) -> None:
+    def __init__(self, log: EventLog, blobs: Blobs, clock: Clock, rng: random.Random, key: bytes | None) -> None:
         self.log = log
         self.clock = clock
         self.rng = rng
-        self.barriers = Barriers(unfinished)
+        self.barriers = Barriers(log, blobs, clock, rng)
         self.gaps = Gaps()
         self._key = key
         self._shards: OrderedDict[str, int] = OrderedDict()

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
-from osmo_api.ctrl import FROM_CTRL, Action, Barrier, Bye, FromCtrl, Hello, Lines, Report, ToCtrl, Welcome
+from osmo_api.ctrl import FROM_CTRL, Barrier, Bye, FromCtrl, Hello, Lines, Report, ToCtrl, Welcome
 from osmo_log_router.attempt import Attempt
+from osmo_log_router.barriers import Waiting
 from osmo_log_router.lines import LineStore
 from osmo_log_router.over import OutOfStep, Refused
 from osmo_log_router.reports import ReportStore
@@ -28,6 +29,7 @@ class Session:
         self._send = send
         self._pumps = pumps
         self._running: list[asyncio.Task[None]] = []
+        self._shard = 0
         self._lines: LineStore | None = None
         self._reports: ReportStore | None = None
 
@@ -61,12 +63,12 @@ class Session:
             case Report():
                 await self._reports.add(frame)
             case Barrier():
-                await self._router.barriers.arrive(self._attempt, frame, self._release)
+                self._router.barriers.wait(Waiting(self._attempt, frame, self._send), self._shard)
 
     async def _welcome(self, hello: Hello) -> None:
         if self._lines is not None:
             raise Refused("hello was said already")
-        shard = await self._router.admit(self._attempt, hello.token)
+        shard = self._shard = await self._router.admit(self._attempt, hello.token)
         router = self._router
         lines = LineStore(router.log, self._attempt, router.rng, self._send)
         reports = ReportStore(router.log, self._attempt, shard, router.clock, router.rng, self._send)
@@ -83,12 +85,9 @@ class Session:
                 raise
             await lines.add(frame, lost_before=True)
 
-    async def _release(self) -> None:
-        await self._send(Action("barrier"))
-
     def end(self) -> None:
         """What was not stored is forgotten here: its sender keeps it."""
-        self._router.barriers.leave(self._attempt, self._release)
+        self._router.barriers.leave(self._attempt, self._send)
         for pump in self._running:
             pump.cancel()
 

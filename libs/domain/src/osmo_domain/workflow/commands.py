@@ -41,15 +41,21 @@ def _of_event(state: Workflow, event: WorkflowEvent) -> Iterator[Command]:
 
 
 def outstanding_commands(state: Workflow) -> list[Command]:
-    """Creates of attempts that are placed and not yet seen: what a scheduler that has just started publishes again.
+    """Creates of attempts that are placed and not yet seen, and restarts: what a scheduler that has just started publishes again.
 
     Deletes are not among them: an inventory that still lists a pod of an ended attempt brings those back.
     """
     placed: dict[str, dict[str, str]] = {}
+    restarted: dict[str, dict[str, int]] = {}
     for task in state.tasks.values():
         if task.status is TaskStatus.SCHEDULING:
             placed.setdefault(task.group, {})[task.name] = task.attempt.node
-    return [command for group, nodes in placed.items() for command in _create(state, group, nodes)]
+        elif task.status is TaskStatus.RUNNING and task.attempt.restarts:
+            restarted.setdefault(task.group, {})[task.name] = task.attempt.retry_id
+    return [
+        *(_restart(state, group, retry_ids) for group, retry_ids in restarted.items()),
+        *(command for group, nodes in placed.items() for command in _create(state, group, nodes)),
+    ]
 
 
 def _create(state: Workflow, group: str, nodes: dict[str, str]) -> Iterator[Command]:
@@ -91,13 +97,17 @@ def _restarts(state: Workflow, events: Iterable[WorkflowEvent]) -> Iterator[Rest
         if isinstance(event, TaskRestarted) and state.tasks[event.task].status not in FINISHED:
             by_group.setdefault(state.tasks[event.task].group, {})[event.task] = event.retry_id
     for group, retry_ids in by_group.items():
-        yield RestartTasks(
-            workflow_id=state.workflow_id,
-            workflow_uuid=state.uuid,
-            group_name=group,
-            retry_ids=retry_ids,
-            number=max(state.tasks[task].attempt.restarts for task in retry_ids),
-        )
+        yield _restart(state, group, retry_ids)
+
+
+def _restart(state: Workflow, group: str, retry_ids: dict[str, int]) -> RestartTasks:
+    return RestartTasks(
+        workflow_id=state.workflow_id,
+        workflow_uuid=state.uuid,
+        group_name=group,
+        retry_ids=retry_ids,
+        restarts={task: state.tasks[task].attempt.restarts for task in retry_ids},
+    )
 
 
 def command_id(command: Command, *, again: str = "") -> str:
@@ -105,6 +115,7 @@ def command_id(command: Command, *, again: str = "") -> str:
     nodes = command.nodes if isinstance(command, CreateGroup) else {}
     force = isinstance(command, DeleteGroup) and command.force
     attempts = (f"{task}={retry_id}@{nodes.get(task, '')}" for task, retry_id in sorted(command.retry_ids.items()))
-    number = command.number if isinstance(command, RestartTasks) else 0
+    restarts = command.restarts if isinstance(command, RestartTasks) else {}
+    counts = ",".join(str(count) for _, count in sorted(restarts.items()))
     kind = type(command).__name__
-    return derived_uuid(command.workflow_uuid, command.group_name, kind, str(force), str(number), again, *attempts)
+    return derived_uuid(command.workflow_uuid, command.group_name, kind, str(force), counts, again, *attempts)

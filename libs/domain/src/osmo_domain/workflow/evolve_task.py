@@ -116,7 +116,7 @@ def noted(state: Workflow, event: TaskNote) -> bool:
         case TaskUploading() if attempt.upload_started_at is None:
             attempt.upload_started_at = event.at
         case TaskRestarted() if attempt.status is TaskStatus.RUNNING:
-            attempt.restarts += 1
+            attempt.restarts, attempt.restarted_at = attempt.restarts + 1, event.at
         case TaskPreempted() if attempt.status not in FINISHED:
             attempt.message = event.why
         case _:

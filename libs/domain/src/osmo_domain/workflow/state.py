@@ -35,6 +35,7 @@ class Attempt(Struct):
     ended_at: datetime | None = None
     not_before: datetime | None = None
     restarts: int = 0
+    restarted_at: datetime | None = None
 
 
 class Task(Struct):

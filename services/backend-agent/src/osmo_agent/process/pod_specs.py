@@ -1,7 +1,7 @@
 """From a create-group command to what each of its pods runs. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from osmo_agent.process.expansion import expand, expand_environment
 from osmo_agent.process.loopback import loopback_of
@@ -34,8 +34,8 @@ def _pod_spec(command: CreateGroup, group: GroupPlan, task: TaskPlan, router_url
         retry_id=command.retry_ids[task.name],
         pod_name=pod_name(command.workflow_uuid, task.name),
         image=task.image,
-        command=tuple(expand(with_hosts(word), environment) for word in task.command),
-        args=tuple(expand(with_hosts(word), environment) for word in task.args),
+        command=tuple(expand(with_hosts(word), named) for word in task.command),
+        args=tuple(expand(with_hosts(word), named) for word in task.args),
         router_url=router_url,
         token=command.tokens.get(task.name, ""),
         environment=environment,

@@ -7,7 +7,7 @@ directories, starts the shims that its predecessor had not come to start, finish
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,12 +30,21 @@ log = logging.getLogger("osmo.agent.process")
 
 
 class ProcessRuntime:
-    """One per state directory. `router_url` is where the pods find log-router."""
+    """One per state directory. `router_url` is where the pods find log-router, `service_url` where the `osmo` inside them finds the service."""
 
-    def __init__(self, state_dir: Path, router_url: str, clock: Clock, options: ProcessOptions | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        router_url: str,
+        clock: Clock,
+        options: ProcessOptions | None = None,
+        *,
+        service_url: str = "",
+    ) -> None:
         self._state_dir = state_dir
         self._router_url = router_url
         self._clock = clock
+        self._service_url = service_url
         self._options = options or ProcessOptions()
         self._node = node_name()
         self._store = PodStore(state_dir)
@@ -72,6 +81,7 @@ class ProcessRuntime:
             pod = self._store.find(pod_key(command.workflow_uuid, task, retry_id))
             if pod is not None:
                 signal_shim(pod, signal.SIGHUP)
+                pod.ask_for_restarts(command.restarts.get(task, 0))
 
     async def watch_pods(self) -> AsyncIterator[Sequence[PodFact | PodEvent]]:
         """Shims hint at changes; everything is looked at every `look_every_s` all the same."""

@@ -108,11 +108,13 @@ class SimulatedCluster:
         if removed:
             self.changed()
 
-    def restart(self, keys: Iterable[AttemptKey], now: datetime) -> list[Pod]:
-        """The command of these pods begins anew; pods that do not run are left alone. Returns which did."""
+    def restart(self, wanted: Mapping[AttemptKey, int], now: datetime) -> list[Pod]:
+        """The command of these pods begins anew, unless it did so as often already; pods that do not run are left alone. Returns which did."""
         self.move_on(now)
-        restarted = [pod for key in keys if (pod := self._pods.get(key)) is not None and pod.phase is PodPhase.RUNNING]
+        pods = [(pod, number) for key, number in wanted.items() if (pod := self._pods.get(key)) is not None]
+        restarted = [pod for pod, number in pods if pod.phase is PodPhase.RUNNING and pod.restarts < number]
         for pod in restarted:
+            pod.restarts = wanted[pod.key]
             pod.turn += 1
             pod.due = now.timestamp() + pod.run_s
             self._push(pod)

@@ -33,6 +33,7 @@ class Pod(Struct):
     reason: str = ""
     message: str = ""
     turn: int = 0
+    restarts: int = 0
 
     @property
     def key(self) -> AttemptKey:

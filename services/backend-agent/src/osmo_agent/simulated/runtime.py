@@ -1,7 +1,7 @@
 """The agent's adapter to a simulated cluster: one waiting watch instead of a timer per pod."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from osmo_agent.ports import RuntimeIdentity
 from osmo_agent.simulated.cluster import SimulatedCluster
@@ -41,8 +41,11 @@ class SimulatedRuntime:
         self._cluster.delete(keys, self._clock.now())
 
     async def restart_tasks(self, command: RestartTasks) -> None:
-        keys = [(command.workflow_uuid, task, retry_id) for task, retry_id in command.retry_ids.items()]
-        restarted = self._cluster.restart(keys, self._clock.now())
+        wanted = {
+            (command.workflow_uuid, task, retry_id): command.restarts.get(task, 0)
+            for task, retry_id in command.retry_ids.items()
+        }
+        restarted = self._cluster.restart(wanted, self._clock.now())
         if self._journal is not None:
             self._journal.made(restarted)
 
