@@ -392,7 +392,7 @@ def never_back(phases: Sequence[str]) -> bool:
 
 
 class NeverApplies(SimulatedRuntime):
-    async def apply_group(self, command: CreateGroup) -> None:
+    async def apply_group(self, command: CreateGroup, *secrets: Any) -> None:
         await asyncio.Event().wait()
 
 
@@ -402,8 +402,8 @@ class LosesItsAgentAfterApply(SimulatedRuntime):
     def __init__(self, world: Any) -> None:
         super().__init__(world.cluster, world.clock)
 
-    async def apply_group(self, command: CreateGroup) -> None:
-        await super().apply_group(command)
+    async def apply_group(self, command: CreateGroup, *secrets: Any) -> None:
+        await super().apply_group(command, *secrets)
         await asyncio.Event().wait()
 
 
@@ -413,11 +413,11 @@ class FailsFirst(SimulatedRuntime):
         self._failures = failures
         self.asked: list[float] = []
 
-    async def apply_group(self, command: CreateGroup) -> None:
+    async def apply_group(self, command: CreateGroup, *secrets: Any) -> None:
         self.asked.append(asyncio.get_running_loop().time())
         if len(self.asked) <= self._failures:
             raise OSError("the cluster is having a bad day")
-        await super().apply_group(command)
+        await super().apply_group(command, *secrets)
 
 
 class Slow(SimulatedRuntime):
@@ -426,7 +426,7 @@ class Slow(SimulatedRuntime):
         self._seconds = seconds
         self.calls = 0
 
-    async def apply_group(self, command: CreateGroup) -> None:
+    async def apply_group(self, command: CreateGroup, *secrets: Any) -> None:
         self.calls += 1
         await asyncio.sleep(self._seconds)
-        await super().apply_group(command)
+        await super().apply_group(command, *secrets)

@@ -22,6 +22,7 @@ from osmo_api.ctrl import Action, Barrier
 from osmo_runtime import exit_codes, messages
 from osmo_runtime.ctrl.failure import CtrlFailure
 from osmo_runtime.ctrl.link import Link, address_of
+from osmo_runtime.ctrl.masking import Masker
 from osmo_runtime.ctrl.outbox import Outbox
 from osmo_runtime.ctrl.reports import Phase, Reports
 from osmo_runtime.ctrl.spill import Spill
@@ -29,8 +30,8 @@ from osmo_runtime.ctrl.transfers import bring_inputs, take_outputs
 from osmo_runtime.ctrl.user_link import UserLink
 from osmo_runtime.paths import PodPaths
 from osmo_runtime.pod import PodSpec
-
 from osmo_runtime.restarts import wanted_restarts
+
 CTRL_OFFSET = 2000
 
 
@@ -66,6 +67,7 @@ class Ctrl:
         self._notes = notes
         self._outbox = Outbox(Spill(paths.ctrl, self._limits.spill_bytes), memory_bytes=self._limits.memory_bytes)
         self._reports = Reports()
+        self._masker = Masker(spec.secrets.values())
         self._user = UserLink(self._relay)
         self._link = Link(
             address_of(spec.router_url, spec.workflow_id, spec.task, spec.retry_id, spec.token),
@@ -78,22 +80,22 @@ class Ctrl:
         self._terminated = asyncio.Event()
         self._greeted = False
         self._started = False
-        self._side_tasks: set[asyncio.Task[None]] = set()
-        self.failure: CtrlFailure | None = None
         self._restarts = 0
         """Asked for."""
         self._begun = 0
         """Restarts that the running command has behind it."""
         self._at_barrier = False
         self._restarting = asyncio.Lock()
+        self._side_tasks: set[asyncio.Task[None]] = set()
+        self.failure: CtrlFailure | None = None
 
     async def run(self) -> int:
         """The whole life; returns the exit code of the container."""
         for note in self._notes:
             self._say(note)
+        self._restarts = wanted_restarts(self._paths.restarts)
         server = await self._user.listen(self._paths.socket)
         linking = asyncio.create_task(self._link.run())
-        self._restarts = wanted_restarts(self._paths.restarts)
         try:
             code = await self._guarded()
             await self._say_goodbye()
@@ -143,9 +145,9 @@ class Ctrl:
 
     async def _work(self) -> None:
         await self._bring_inputs()
+        await self._user_connected()
         await self._pass_barrier()
         exit_code = await self._execute()
-        await self._user_connected()
         await self._take_outputs()
         self._say(f"Task ended with exit code {exit_code}" if exit_code is not None else "The user container vanished")
 
@@ -156,14 +158,14 @@ class Ctrl:
         done = await bring_inputs(self._spec.inputs, self._paths.input, self._sayer("DOWNLOAD"), self._rng)
         self._report("DOWNLOADED", bytes=done.bytes, files=done.files)
 
-    async def _pass_barrier(self) -> None:
-        if not self._spec.barrier:
     async def _user_connected(self) -> None:
         try:
             await self._user.connected(within_s=self._limits.user_connects_within_s)
         except TimeoutError as error:
             raise CtrlFailure(exit_codes.USER_CONTAINER, "the user container did not connect") from error
 
+    async def _pass_barrier(self) -> None:
+        if not self._spec.barrier:
             return
         self._say(f"Waiting for the other tasks of group {self._spec.group}")
         self._at_barrier = True
@@ -199,7 +201,7 @@ class Ctrl:
     # -- ends -------------------------------------------------------------------------------------------------------
 
     async def _fail(self, failure: CtrlFailure) -> int:
-        self.failure = failure
+        self.failure = failure = CtrlFailure(failure.code, self._masker.text(failure.message))
         self._say(f"Control container failed: {failure.message}")
         self._report("FAILED", exit_code=CTRL_OFFSET + failure.code, message=failure.message)
         if not self._started:
@@ -221,6 +223,8 @@ class Ctrl:
 
     async def _say_goodbye(self) -> None:
         """Everything stored: as long as it takes, unless the task was told to end or log-router does not want it."""
+        for source, rest in self._masker.held_back():
+            self._outbox.add(self._now_ms(), source, [rest])
         self._outbox.end()
         if self._link.refused.done():
             return
@@ -238,8 +242,9 @@ class Ctrl:
 
     # -- what is said -----------------------------------------------------------------------------------------------
 
-    def _relay(self, source: str, lines: list[str]) -> None:
-        self._outbox.add(self._now_ms(), source, lines)
+    def _relay(self, source: str, lines: list[str], goes_on: bool = False) -> None:
+        """The one way by which lines leave the pod."""
+        self._outbox.add(self._now_ms(), source, self._masker.lines(source, lines, goes_on=goes_on))
 
     def _say(self, text: str) -> None:
         self._relay("OSMO_CTRL", text.splitlines())

@@ -22,16 +22,17 @@ class _FromUser(msgspec.Struct, rename="pascal", omit_defaults=True):
     message_err: str = ""
     message_ops: str = ""
     exit_code: int | None = None
+    cut: int = 0
 
 
 _DECODER = msgspec.json.Decoder(_FromUser)
 _SOURCES = {messages.MESSAGE_OUT: "STDOUT", messages.MESSAGE_ERR: "STDERR", messages.MESSAGE_OPS: "OSMO_CTRL"}
 
-OnLines = Callable[[str, list[str]], None]
+OnLines = Callable[[str, list[str], bool], None]
 
 
 class UserLink:
-    """One user container. `on_lines` is told source and lines, as they come."""
+    """One user container. `on_lines` is told source and lines, as they come, and whether the last is a piece of a line that goes on."""
 
     def __init__(self, on_lines: OnLines) -> None:
         self._on_lines = on_lines
@@ -96,7 +97,8 @@ class UserLink:
         except msgspec.DecodeError:
             return
         if source := _SOURCES.get(message.type):
-            self._on_lines(source, (message.message_out or message.message_err or message.message_ops).split("\n"))
+            text = message.message_out or message.message_err or message.message_ops
+            self._on_lines(source, text.split("\n"), bool(message.cut))
         elif message.type in (messages.EXEC_FINISHED, messages.EXEC_FAILED):
             self._end(message.exit_code)
         elif message.type == messages.USER_STOP_FINISHED:

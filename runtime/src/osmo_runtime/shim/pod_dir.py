@@ -2,6 +2,7 @@
 
 ```
 pod.json     what to run; there from the first moment of the directory
+secrets.json what of it is secret, until the shim has read it (secret_file.py)
 lock         locked by the shim as long as it lives: the one truth about its life
 started      made before anything of the task ran; whoever finds it never starts the pod again
 shim.json    the shim's process, for signals
@@ -22,10 +23,10 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from osmo_runtime.pod import PodSpec
 from osmo_runtime.paths import PodPaths
-
+from osmo_runtime.pod import PodSpec
 from osmo_runtime.restarts import ask_for_restarts
+
 T = TypeVar("T", bound=Struct)
 
 
@@ -93,11 +94,11 @@ class PodDir:
     def write_deletion(self, deletion: Deletion) -> None:
         self._write("delete.json", deletion)
 
-    def started(self) -> bool:
     def ask_for_restarts(self, number: int) -> None:
         """The command is to be restarted for the `number`th time; ctrl learns it when it looks."""
         ask_for_restarts(PodPaths(self.root).restarts, number)
 
+    def started(self) -> bool:
         return (self.path / "started").exists()
 
     def mark_started(self) -> bool:

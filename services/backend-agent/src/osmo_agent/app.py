@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from importlib.metadata import version
 
 from osmo_agent.commands import CommandLoop
+from osmo_agent.credentials import GroupCredentials
 from osmo_agent.facts import Facts
 from osmo_agent.fence import Fence
 from osmo_agent.heartbeat import beat
@@ -43,6 +44,7 @@ async def open_app(
         log,
         connection.blobs,
         runtime,
+        GroupCredentials(connection.requests),
         facts,
         Fence(connection.snapshots, backend),
         clock,

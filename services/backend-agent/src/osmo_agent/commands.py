@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from osmo_agent.carried_out import CarriedOut
+from osmo_agent.credentials import GroupCredentials
 from osmo_agent.facts import Facts
 from osmo_agent.fence import Fence
 from osmo_agent.ports import GroupRefusedError, PodRuntime
@@ -54,6 +55,7 @@ class CommandLoop:
         log: EventLog,
         blobs: Blobs,
         runtime: PodRuntime,
+        credentials: GroupCredentials,
         facts: Facts,
         fence: Fence,
         clock: Clock,
@@ -65,6 +67,7 @@ class CommandLoop:
         self._log = log
         self._blobs = blobs
         self._runtime = runtime
+        self._credentials = credentials
         self._facts = facts
         self._fence = fence
         self._carried_out = CarriedOut()
@@ -214,7 +217,8 @@ class CommandLoop:
     async def _create(self, command: CreateGroup) -> None:
         try:
             group = command.group if command.group is not None else await self._fetch_group(command)
-            await self._runtime.apply_group(msgspec.structs.replace(command, group=group))
+            secrets = await self._credentials.secrets(command, group)
+            await self._runtime.apply_group(msgspec.structs.replace(command, group=group), secrets)
         except GroupRefusedError as error:
             refused = GroupRefused(
                 command.workflow_id,

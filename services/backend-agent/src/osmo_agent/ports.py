@@ -6,6 +6,7 @@ from typing import Protocol
 
 from osmo_domain.cluster import NodeFact, PodEvent, PodFact
 from osmo_domain.command import CreateGroup, DeleteGroup, RestartTasks
+from osmo_runtime.pod_secrets import PodSecrets
 
 
 class GroupRefusedError(Exception):
@@ -23,8 +24,11 @@ class RuntimeIdentity:
 class PodRuntime(Protocol):
     async def identity(self) -> RuntimeIdentity: ...
 
-    async def apply_group(self, command: CreateGroup) -> None:
-        """Make the pods of the attempts in `retry_ids`, those that are not there yet; `command.group` is set. Idempotent."""
+    async def apply_group(self, command: CreateGroup, secrets: Mapping[str, PodSecrets]) -> None:
+        """Make the pods of the attempts in `retry_ids`, those that are not there yet; `command.group` is set. Idempotent.
+
+        `secrets` is what tasks get of their credentials. It is stored nowhere but where the task itself can read it.
+        """
         ...
 
     async def delete_group(self, command: DeleteGroup) -> None:

@@ -9,21 +9,31 @@ from osmo_domain.command import CreateGroup
 from osmo_domain.ids import pod_name, task_uuid
 from osmo_domain.plan import GroupPlan, TaskPlan
 from osmo_runtime.pod import PodCheckpoint, PodFile, PodInput, PodOutput, PodSpec
+from osmo_runtime.pod_secrets import NO_SECRETS, PodSecrets, place_of
 
 BARRIER_NAME = "osmo-group-ready"
 _HOST = re.compile(r"\{\{ *host:([^}]+?) *\}\}")
 
 
-def pod_specs(command: CreateGroup, router_url: str) -> list[PodSpec]:
-    """One spec per task in `retry_ids`, in the plan's order; `command.group` is set."""
+def pod_specs(
+    command: CreateGroup, router_url: str, service_url: str = "", secrets: Mapping[str, PodSecrets] | None = None
+) -> list[PodSpec]:
+    """One spec per task in `retry_ids`, in the plan's order; `command.group` is set. No text of it but `secrets` holds a secret value."""
     group = command.group
     assert group is not None, "the agent fills in the group before it calls a runtime"
-    return [_pod_spec(command, group, task, router_url) for task in group.tasks if task.name in command.retry_ids]
+    wanted = [task for task in group.tasks if task.name in command.retry_ids]
+    given = secrets or {}
+    return [
+        _pod_spec(command, group, task, router_url, service_url, given.get(task.name, NO_SECRETS)) for task in wanted
+    ]
 
 
-def _pod_spec(command: CreateGroup, group: GroupPlan, task: TaskPlan, router_url: str) -> PodSpec:
+def _pod_spec(
+    command: CreateGroup, group: GroupPlan, task: TaskPlan, router_url: str, service_url: str, secrets: PodSecrets
+) -> PodSpec:
     with_hosts = _hosts_filled_in(command.workflow_uuid, group)
     environment = expand_environment({name: with_hosts(value) for name, value in task.environment.items()})
+    named = {**environment, **{name: place_of(name) for name in secrets.environment}}
     barrier = group.barrier and len(group.tasks) > 1
     return PodSpec(
         workflow_id=command.workflow_id,
@@ -49,6 +59,9 @@ def _pod_spec(command: CreateGroup, group: GroupPlan, task: TaskPlan, router_url
         ),
         barrier=BARRIER_NAME if barrier else "",
         gpu=task.resources.gpu,
+        user=command.user,
+        service_url=service_url,
+        secrets=secrets,
     )
 
 

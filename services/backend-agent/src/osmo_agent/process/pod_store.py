@@ -17,7 +17,9 @@ import msgspec
 
 from osmo_domain.ids import pod_name
 from osmo_runtime.pod import PodSpec
+from osmo_runtime.pod_secrets import NO_SECRETS
 from osmo_runtime.shim.pod_dir import PodDir
+from osmo_runtime.shim.secret_file import write_secrets
 
 ENDED_KEPT_S = 7 * 24 * 3600
 
@@ -45,7 +47,8 @@ class PodStore:
         fresh = self._pods / f".new-{key}-{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
-        (fresh / "pod.json").write_bytes(msgspec.json.encode(spec))
+        (fresh / "pod.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(spec, secrets=NO_SECRETS)))
+        write_secrets(fresh, spec.secrets)
         try:
             fresh.rename(self._pods / key)
         except OSError:

@@ -23,6 +23,7 @@ from osmo_agent.process.shims import end_shim, kill_marked, signal_shim, start_s
 from osmo_domain.cluster import NodeFact, PodEvent, PodFact
 from osmo_domain.command import CreateGroup, DeleteGroup, RestartTasks
 from osmo_runtime.pod import PodSpec
+from osmo_runtime.pod_secrets import PodSecrets
 from osmo_runtime.shim.pod_dir import Deletion, PodDir
 from osmo_service.clock import Clock
 
@@ -43,8 +44,8 @@ class ProcessRuntime:
     ) -> None:
         self._state_dir = state_dir
         self._router_url = router_url
-        self._clock = clock
         self._service_url = service_url
+        self._clock = clock
         self._options = options or ProcessOptions()
         self._node = node_name()
         self._store = PodStore(state_dir)
@@ -60,8 +61,8 @@ class ProcessRuntime:
     async def identity(self) -> RuntimeIdentity:
         return RuntimeIdentity("process", cluster_uid(self._state_dir))
 
-    async def apply_group(self, command: CreateGroup) -> None:
-        for spec in pod_specs(command, self._router_url):
+    async def apply_group(self, command: CreateGroup, secrets: Mapping[str, PodSecrets] | None = None) -> None:
+        for spec in pod_specs(command, self._router_url, self._service_url, secrets or {}):
             pod = self._store.create(spec)
             if pod is not None:
                 self._hint(pod.key)
@@ -80,8 +81,8 @@ class ProcessRuntime:
         for task, retry_id in command.retry_ids.items():
             pod = self._store.find(pod_key(command.workflow_uuid, task, retry_id))
             if pod is not None:
-                signal_shim(pod, signal.SIGHUP)
                 pod.ask_for_restarts(command.restarts.get(task, 0))
+                signal_shim(pod, signal.SIGHUP)
 
     async def watch_pods(self) -> AsyncIterator[Sequence[PodFact | PodEvent]]:
         """Shims hint at changes; everything is looked at every `look_every_s` all the same."""

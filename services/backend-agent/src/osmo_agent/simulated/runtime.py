@@ -8,6 +8,7 @@ from osmo_agent.simulated.cluster import SimulatedCluster
 from osmo_agent.simulated.journal import Journal
 from osmo_domain.cluster import NodeFact, PodEvent, PodFact
 from osmo_domain.command import CreateGroup, DeleteGroup, RestartTasks
+from osmo_runtime.pod_secrets import PodSecrets
 from osmo_service.clock import Clock
 
 BATCH = 2_000
@@ -28,7 +29,9 @@ class SimulatedRuntime:
     async def identity(self) -> RuntimeIdentity:
         return RuntimeIdentity("simulated", self._cluster.uid)
 
-    async def apply_group(self, command: CreateGroup) -> None:
+    async def apply_group(self, command: CreateGroup, secrets: Mapping[str, PodSecrets] | None = None) -> None:
+        """Simulated tasks read no secrets."""
+        del secrets
         now = self._clock.now()
         made = self._cluster.apply(command, now)
         if self._journal is not None:
