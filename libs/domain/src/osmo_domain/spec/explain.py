@@ -12,7 +12,7 @@ from osmo_domain.spec import types as t
 from osmo_domain.spec.keys import WORKFLOW
 from osmo_domain.spec.schema import REQUIRED, Key, MapType, map_of
 
-DOCUMENT: Final = MapType(
+DOCUMENT: Final[MapType[dict[str, Any]]] = MapType(
     "spec",
     dict,
     [
