@@ -28,6 +28,7 @@ from osmo_domain.workflow.status import FINISHED
 from osmo_eventlog.ports import Requests
 from osmo_eventlog.subjects import DATA_QUESTIONS
 from osmo_service.clock import Clock
+from osmo_submit.credentials import check_users_credentials
 from osmo_submit.known import Known
 from osmo_submit.trail import ALL, NONE, Trail
 from osmo_submit.user_limits import Alive, check_user_limits
@@ -77,6 +78,7 @@ class Checker:
         warnings += admit(spec, resources, pool, self._known.nodes(pool, self._clock.now()))
         draft = make_draft(spec, resources, upstreams, pool, settings, priority=terms.priority, labels=terms.labels)
         await self._check_data(terms.user, draft.plan)
+        await check_users_credentials(self._requests, terms.user, spec)
         return msgspec.structs.replace(draft, warnings=(*warnings, *draft.warnings))
 
     def check_to_run(self, draft: Draft, terms: Terms, trail: Trail) -> None:
