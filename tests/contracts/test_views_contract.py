@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from osmo_domain.commit import Commit
@@ -27,9 +28,10 @@ from osmo_domain.workflow.events import (
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
 from osmo_views.folding import Folder, LoggedCommit
 from osmo_views.memory import MemoryWorkflowViews
+from osmo_views.pod_events import PodEventRow
 from osmo_views.ports import LabelMatch, TaskFilter, WorkflowFilter, WorkflowViews
 from osmo_views.postgres import open_workflow_views
-from osmo_views.rows import Changes, GpuUse, NodeUse
+from osmo_views.rows import AliveCount, Changes, GpuUse, NodeUse
 
 T0 = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 GIB = 1 << 30
@@ -372,3 +374,78 @@ async def test_text_that_no_database_holds_finds_nothing(many: WorkflowViews) ->
     assert await many.workflow("w\x00") is None
     assert list(await many.workflows(WorkflowFilter(users=("a\x00",), name_part="\x00"))) == []
     assert list(await many.tasks(TaskFilter(nodes=("\x00",)))) == []
+
+
+def pod_event(seq: int, ordinal: int = 0, *, task: str = "t", workflow_id: str = "w-1") -> PodEventRow:
+    return PodEventRow(seq, ordinal, workflow_id, task, 0, T0 + timedelta(seconds=seq), "Failed", f"said in {seq}")
+
+
+async def test_events_of_pods_come_back_in_the_order_of_the_log(views: WorkflowViews) -> None:
+    assert await views.pod_events.checkpoint() == 0
+    rows = [pod_event(3), pod_event(3, 1, task="u"), pod_event(4, workflow_id="w-2"), pod_event(12)]
+    await views.pod_events.apply(rows, last_seq=12, keep=100)
+    assert await views.pod_events.of_workflow("w-1") == [rows[0], rows[1], rows[3]]
+    assert await views.pod_events.of_workflow("w-1", after=3) == [rows[3]]
+    assert await views.pod_events.of_workflow("none") == []
+
+
+async def test_events_of_pods_that_are_written_again_stand_there_once(views: WorkflowViews) -> None:
+    await views.pod_events.apply([pod_event(3), pod_event(5)], last_seq=9, keep=100)
+    await views.pod_events.apply([pod_event(5)], last_seq=5, keep=100)
+    assert [row.seq for row in await views.pod_events.of_workflow("w-1")] == [3, 5]
+    assert await views.pod_events.checkpoint() == 9
+
+
+async def test_each_attempt_keeps_its_newest_events(views: WorkflowViews) -> None:
+    await views.pod_events.apply([pod_event(seq) for seq in range(1, 8)], last_seq=7, keep=3)
+    await views.pod_events.apply([pod_event(9), pod_event(9, 1, task="u")], last_seq=9, keep=3)
+    assert [(row.seq, row.task) for row in await views.pod_events.of_workflow("w-1")] == [
+        (6, "t"), (7, "t"), (9, "t"), (9, "u"),
+    ]  # fmt: skip
+
+
+async def test_resetting_events_of_pods_leaves_nothing(views: WorkflowViews) -> None:
+    await views.pod_events.apply([pod_event(3)], last_seq=3, keep=100)
+    await views.pod_events.reset()
+    assert (await views.pod_events.checkpoint(), await views.pod_events.of_workflow("w-1")) == (0, [])
+
+
+async def test_workflows_of_an_app_are_found_and_users_know_their_apps(views: WorkflowViews) -> None:
+    history = History()
+    for number, (user, app, version) in enumerate(
+        [("ann", "b" * 32, 1), ("ann", "", 0), ("bob", "b" * 32, 2), ("ann", "a" * 32, 1), ("ann", "b" * 32, 2)], 1
+    ):
+        event = submitted("w", number, user=user, minutes=number)
+        history.add(event.workflow_id, msgspec.structs.replace(event, app_uuid=app, app_version=version))
+    await history.project(views)
+
+    async def found(app: str, version: int = 0) -> list[str]:
+        rows = await views.workflows(WorkflowFilter(app_uuid=app, app_version=version))
+        assert all(row.app_uuid == app for row in rows)
+        return [row.workflow_id for row in rows]
+
+    assert await found("b" * 32) == ["w-1", "w-3", "w-5"]
+    assert await found("b" * 32, 2) == ["w-3", "w-5"]
+    assert await found("c" * 32) == []
+    assert await views.apps_used_by("ann") == ["a" * 32, "b" * 32]
+    assert await views.apps_used_by("bob") == ["b" * 32]
+    assert await views.apps_used_by("eve") == []
+
+
+async def test_what_a_user_has_alive_is_counted(views: WorkflowViews) -> None:
+    history = History()
+    history.add("w-1", submitted("w", 1, plan=a_plan("w", tasks=3)))
+    history.add("w-2", submitted("w", 2, plan=a_plan("w", tasks=1)))
+    history.add("w-3", submitted("w", 3, user="bob"))
+    history.add("w-1", *run_of("t0"), *end_of("t0"))
+    history.add("w-2", *run_of("t0"))
+    at = T0 + timedelta(minutes=2)
+    history.add("w-2", TaskRescheduled(task="t0", retry_id=0, at=at, reason="again", exit_code=1))
+    await history.project(views)
+    assert await views.alive("ann") == AliveCount(workflows=2, tasks=3)
+    history.add(
+        "w-2", *[*end_of("t0"), WorkflowFinished(status=WorkflowStatus.COMPLETED, at=T0 + timedelta(minutes=9))]
+    )
+    await history.project(views)
+    assert (await views.alive("ann")).workflows == 1
+    assert await views.alive("eve") == AliveCount()

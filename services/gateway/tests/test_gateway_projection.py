@@ -18,6 +18,7 @@ from osmo_domain.errors import Transient
 from osmo_domain.workflow.events import WorkflowEvent
 from osmo_eventlog.memory import MemoryServer
 from osmo_eventlog.subjects import CONFIG, workflow
+from osmo_gateway.arrivals import Watchers
 from osmo_gateway.projection import Projection
 from osmo_gateway.seeding import sow
 from osmo_gateway.settings import Settings
@@ -51,7 +52,7 @@ def a_server() -> MemoryServer:
 @asynccontextmanager
 async def projecting(server: MemoryServer, views: WorkflowViews) -> AsyncIterator[Projection]:
     connection = server.connect("gateway")
-    projection = Projection(connection.log, connection.blobs, views)
+    projection = Projection(connection.log, connection.blobs, views, Watchers())
     running = asyncio.create_task(projection.run())
     try:
         async with asyncio.timeout(20):

@@ -135,6 +135,8 @@ class WorkflowSettings(Struct, frozen=True):
     max_queue_timeout_s: float = timedelta(days=60).total_seconds()
     start_timeout_s: float = timedelta(minutes=30).total_seconds()
     max_log_lines: int = 10_000
+    max_event_log_lines: int = 100
+    """What clusters said about one attempt's pod."""
     data_url: str = ""
     """Where tasks' outputs are kept for their downstream tasks, e.g. `file:///var/lib/osmo/data`."""
     base_url: str = ""

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from osmo_views.pod_events import PodEventRow
 from osmo_views.rows import ATTEMPT_MOVING, GROUP_MOVING, WORKFLOW_MOVING, AttemptRow, GroupRow, WorkflowRow
 
 _RENAMED = {"user": "user_name", "group": "group_name"}
 _TYPES = {
-    "submit_seq": "bigint", "shard": "integer", "exec_timeout_s": "double precision", "queue_timeout_s": "double precision",
+    "submit_seq": "bigint", "last_seq": "bigint", "seq": "bigint", "shard": "integer", "exec_timeout_s": "double precision", "queue_timeout_s": "double precision",
     "parent_number": "integer", "app_version": "integer", "ordinal": "integer", "retry_id": "integer", "exit_code": "integer",
     "lead": "boolean", "cpu": "bigint", "gpu": "bigint", "memory_bytes": "bigint", "storage_bytes": "bigint",
 }  # fmt: skip
@@ -29,6 +30,7 @@ class Table(NamedTuple):
 WORKFLOWS = Table("workflows", WorkflowRow, ("workflow_id",), WORKFLOW_MOVING)
 GROUPS = Table("groups", GroupRow, ("workflow_id", "name"), GROUP_MOVING)
 ATTEMPTS = Table("attempts", AttemptRow, ("workflow_id", "task", "retry_id"), ATTEMPT_MOVING)
+POD_EVENTS = Table("pod_events", PodEventRow, ("seq", "ordinal"), ())
 
 
 def column(field: str) -> str:
@@ -105,4 +107,4 @@ def _unnested(fields: tuple[str, ...]) -> str:
 
 
 def _type(field: str) -> str:
-    return "timestamptz" if field.endswith("_at") else _TYPES.get(field, "text")
+    return "timestamptz" if field == "at" or field.endswith("_at") else _TYPES.get(field, "text")

@@ -9,8 +9,10 @@ from typing import TypeVar
 import msgspec
 
 from osmo_domain.workflow.status import PLACED, TaskStatus, WorkflowStatus
+from osmo_views.pod_events import MemoryPodEvents, PodEventViews
 from osmo_views.ports import LabelMatch, TaskFilter, WorkflowFilter
 from osmo_views.rows import (
+    AliveCount,
     AttemptRow,
     Changes,
     GpuUse,
@@ -31,6 +33,7 @@ _NOT_STARTED = datetime.max.replace(tzinfo=UTC)
 
 class MemoryWorkflowViews:
     def __init__(self) -> None:
+        self.pod_events: PodEventViews = MemoryPodEvents()
         self._seq = 0
         self._workflows: dict[str, WorkflowRow] = {}
         self._ids: dict[str, str] = {}
@@ -101,6 +104,14 @@ class MemoryWorkflowViews:
     async def submitters(self) -> Sequence[str]:
         return sorted({row.user for row in self._workflows.values()})
 
+    async def apps_used_by(self, user: str) -> Sequence[str]:
+        return sorted({row.app_uuid for row in self._workflows.values() if row.user == user and row.app_uuid})
+
+    async def alive(self, user: str) -> AliveCount:
+        workflows = [row for row in self._workflows.values() if row.user == user and row.ended_at is None]
+        tasks = [row for row in self._all_attempts() if row.user == user and row.ended_at is None]
+        return AliveCount(len(workflows), len(tasks))
+
     async def running_gpus(self) -> Sequence[GpuUse]:
         running = (row for row in self._all_attempts() if row.status is TaskStatus.RUNNING)
         grouped = _grouped(running, lambda row: (row.pool, row.priority))
@@ -140,6 +151,8 @@ def _wants_workflow(wanted: WorkflowFilter, row: WorkflowRow) -> bool:
         and (not wanted.any_tag or not set(wanted.any_tag).isdisjoint(row.tags))
         and all(_label_matches(match, row.labels) for match in wanted.labels)
         and not any(key in row.labels for key in wanted.absent_labels)
+        and wanted.app_uuid in ("", row.app_uuid)
+        and wanted.app_version in (0, row.app_version)
     )
 
 

@@ -11,7 +11,18 @@ from msgspec import Struct
 
 from osmo_domain.pool import Priority
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
-from osmo_views.rows import AttemptRow, Changes, GpuUse, NodeUse, TaskSum, WorkflowDetail, WorkflowRow, WorkflowSummary
+from osmo_views.pod_events import PodEventViews
+from osmo_views.rows import (
+    AliveCount,
+    AttemptRow,
+    Changes,
+    GpuUse,
+    NodeUse,
+    TaskSum,
+    WorkflowDetail,
+    WorkflowRow,
+    WorkflowSummary,
+)
 
 
 class LabelMatch(Struct, frozen=True):
@@ -37,6 +48,9 @@ class WorkflowFilter(Struct, frozen=True):
     priorities: tuple[Priority, ...] = ()
     labels: tuple[LabelMatch, ...] = ()
     absent_labels: tuple[str, ...] = ()
+    app_uuid: str = ""
+    app_version: int = 0
+    """0 does not filter."""
     descending: bool = False
     offset: int = 0
     limit: int = 20
@@ -61,6 +75,9 @@ class TaskFilter(Struct, frozen=True):
 
 
 class WorkflowViews(Protocol):
+    @property
+    def pod_events(self) -> PodEventViews: ...
+
     async def checkpoint(self) -> int:
         """The position of WORKFLOWS up to which the rows are folded; 0 for empty views."""
         ...
@@ -99,6 +116,14 @@ class WorkflowViews(Protocol):
 
     async def submitters(self) -> Sequence[str]:
         """Everyone who ever submitted, sorted."""
+        ...
+
+    async def apps_used_by(self, user: str) -> Sequence[str]:
+        """The uuids of apps that the user ever submitted, sorted."""
+        ...
+
+    async def alive(self, user: str) -> AliveCount:
+        """Workflows, and latest attempts of tasks, that have not ended."""
         ...
 
     async def running_gpus(self) -> Sequence[GpuUse]: ...

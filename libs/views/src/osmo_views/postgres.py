@@ -27,8 +27,11 @@ from osmo_views.columns import (
 from osmo_views.conditions import storable, task_conditions, workflow_conditions
 from osmo_views.database import Connection, Database, open_database
 from osmo_views.migrate import migrate
+from osmo_views.pod_events import PodEventViews
 from osmo_views.ports import TaskFilter, WorkflowFilter
+from osmo_views.postgres_pod_events import PostgresPodEvents
 from osmo_views.rows import (
+    AliveCount,
     AttemptRow,
     Changes,
     GpuUse,
@@ -65,6 +68,7 @@ class PostgresWorkflowViews:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pod_events: PodEventViews = PostgresPodEvents(database)
 
     async def checkpoint(self) -> int:
         row = await self._database.fetchrow("SELECT seq FROM checkpoints WHERE projection = $1", _PROJECTION)
@@ -162,6 +166,14 @@ class PostgresWorkflowViews:
 
     async def submitters(self) -> Sequence[str]:
         return [row["user_name"] for row in await self._database.fetch(sql("submitters"))]
+
+    async def apps_used_by(self, user: str) -> Sequence[str]:
+        rows = await self._database.fetch(sql("apps_of_user"), storable(user))
+        return [row["app_uuid"] for row in rows]
+
+    async def alive(self, user: str) -> AliveCount:
+        row = await self._database.fetchrow(sql("alive_of_user"), storable(user))
+        return AliveCount(*row) if row else AliveCount()
 
     async def running_gpus(self) -> Sequence[GpuUse]:
         rows = await self._database.fetch(sql("running_gpus"))

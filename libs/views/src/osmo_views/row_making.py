@@ -17,7 +17,7 @@ def workflow_row(state: Workflow, *, submit_seq: int, shard: int) -> WorkflowRow
         uuid=state.uuid,
         submit_seq=submit_seq,
         shard=shard,
-        user=_clean(state.user),
+        user=storable_text(state.user),
         pool=state.pool,
         backend=plan.backend if plan else "",
         priority=state.priority,
@@ -34,8 +34,8 @@ def workflow_row(state: Workflow, *, submit_seq: int, shard: int) -> WorkflowRow
         status=state.status,
         started_at=state.started_at,
         ended_at=state.ended_at,
-        cancelled_by=_clean(state.canceled_by),
-        message=_clean(state.message),
+        cancelled_by=storable_text(state.canceled_by),
+        message=storable_text(state.message),
         tags=tuple(state.tags),
     )
 
@@ -49,7 +49,7 @@ def group_row(state: Workflow, name: str, ordinal: int) -> GroupRow:
         upstreams=state.group_plan(name).upstreams if state.plan else (),
         downstreams=tuple(group.downstreams),
         status=group.status,
-        message=_clean(group.message),
+        message=storable_text(group.message),
         processing_at=group.processing_at,
         scheduling_at=group.scheduling_at,
         initializing_at=group.initializing_at,
@@ -68,7 +68,7 @@ def attempt_row(state: Workflow, task: Task, attempt: Attempt) -> AttemptRow:
         group=task.group,
         lead=task.lead,
         workflow_uuid=state.uuid,
-        user=_clean(state.user),
+        user=storable_text(state.user),
         pool=state.pool,
         backend=plan.backend if plan else "",
         priority=state.priority,
@@ -79,7 +79,7 @@ def attempt_row(state: Workflow, task: Task, attempt: Attempt) -> AttemptRow:
         storage_bytes=min(asked.storage_bytes, _MOST_BYTES),
         status=attempt.status,
         exit_code=None if attempt.exit_code is None else max(-_MOST, min(attempt.exit_code, _MOST - 1)),
-        message=_clean(attempt.message),
+        message=storable_text(attempt.message),
         node=attempt.node,
         ip=attempt.ip,
         processing_at=attempt.processing_at,
@@ -100,6 +100,6 @@ def attempt_of(task: Task, retry_id: int) -> Attempt | None:
     return next((attempt for attempt in task.earlier if attempt.retry_id == retry_id), None)
 
 
-def _clean(text: str) -> str:
+def storable_text(text: str) -> str:
     """Text from outside may hold NUL, which PostgreSQL does not store."""
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}") if "\x00" in text else text

@@ -50,9 +50,11 @@ async def open_app(
         app = GatewayApp(name="gateway", loops={}, gateway=gateway, address=address)
         app.loops = {
             "projection": gateway.projection.run,
+            "pod events": gateway.pod_events.run,
             "catalogue": gateway.estate.follow_catalogue,
             "clusters": gateway.estate.follow_clusters,
             "profiles": gateway.profiles.follow,
+            "connection": connection.watch,
             "readiness": lambda: _tell_ready(app, gateway),
         }
         yield app

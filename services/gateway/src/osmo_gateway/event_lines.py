@@ -1,6 +1,7 @@
-"""`workflow events`: the commits of a workflow as lines, `2026-11-20 11:21:50 [task] Reason: message`, until it is over."""
+"""`workflow events`: what happened to a workflow and to its pods as lines, `2026-11-20 11:21:50 [task] Reason: message`, until it is over."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -23,10 +24,15 @@ from osmo_domain.workflow.events import (
     WorkflowRejected,
     WorkflowSubmitted,
 )
-from osmo_eventlog.ports import After, EventLog, Recorded
-from osmo_eventlog.subjects import WORKFLOWS
+from osmo_eventlog.ports import EventLog, Recorded, Seq
 from osmo_eventlog.subjects import workflow as workflow_subject
+from osmo_gateway.arrivals import Watchers
+from osmo_gateway.pod_event_projection import PodEventProjection
+from osmo_views.pod_events import PodEventViews
 from osmo_views.rows import WorkflowRow
+
+_LAST_WORDS_S = 1.0
+"""How long the end waits for what the cluster said before it."""
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -52,20 +58,50 @@ class EventLine(Struct, frozen=True):
         return f"{self.at:%Y-%m-%d %H:%M:%S} [{self.name or workflow_id}{retry}] {said}"
 
 
+@dataclass(slots=True)
+class Place:
+    """How far a reader is: positions in WORKFLOWS and in CLUSTERS."""
+
+    commit: Seq = 0
+    pod_event: Seq = 0
+
+
 class EventStream:
-    def __init__(self, event_log: EventLog) -> None:
+    """Lines from two places: the workflow's commits in the log, and what its cluster said about its pods. Each read is in order of time."""
+
+    def __init__(
+        self, event_log: EventLog, pod_events: PodEventViews, pod_projection: PodEventProjection, watchers: Watchers
+    ) -> None:
         self._log = event_log
+        self._pod_events = pod_events
+        self._pod_projection = pod_projection
+        self._watchers = watchers
 
     async def tell(self, workflow: WorkflowRow, query: EventQuery, write: Write) -> None:
         """Write what happened, then what happens; returns after the workflow's last event."""
+        place = Place()
+        with self._watchers.watching(workflow.workflow_id) as changed:
+            while True:
+                changed.clear()
+                lines = await self._next(workflow, place)
+                if wanted := [line.text(workflow.workflow_id) for line in lines if _wanted(line, query)]:
+                    await write(("\n".join(wanted) + "\n").encode(errors="replace"))
+                if any(line.last for line in lines):
+                    return
+                await changed.wait()
+
+    async def _next(self, workflow: WorkflowRow, place: Place) -> list[EventLine]:
+        """What is new behind `place`, which moves on."""
         subject = workflow_subject(workflow.shard, workflow.workflow_id)
-        async for batch in self._log.follow(WORKFLOWS, [subject], After(0)):
-            lines = [line for record in batch for line in _lines(record)]
-            wanted = [line.text(workflow.workflow_id) for line in lines if _wanted(line, query)]
-            if wanted:
-                await write(("\n".join(wanted) + "\n").encode(errors="replace"))
-            if any(line.last for line in lines):
-                return
+        records = await self._log.load(subject, after=place.commit)
+        lines = [line for record in records for line in _lines(record)]
+        if any(line.last for line in lines):
+            await self._pod_projection.caught_up(workflow.backend, within_s=_LAST_WORDS_S)
+        said = await self._pod_events.of_workflow(workflow.workflow_id, after=place.pod_event)
+        lines += [EventLine(row.at, row.reason, row.message, row.task, row.retry_id) for row in said]
+        place.commit = records[-1].seq if records else place.commit
+        place.pod_event = said[-1].seq if said else place.pod_event
+        return sorted(lines, key=lambda line: (line.last, line.at))
 
 
 def _wanted(line: EventLine, query: EventQuery) -> bool:

@@ -4,12 +4,14 @@ import random
 from dataclasses import dataclass
 
 from osmo_eventlog.ports import Blobs, Connection
+from osmo_gateway.arrivals import Watchers
 from osmo_gateway.estate import Estate
 from osmo_gateway.event_lines import EventStream
 from osmo_gateway.front_door import FrontDoor
 from osmo_gateway.links import Links
 from osmo_gateway.log_stream import LogStream
 from osmo_gateway.own_writes import OwnWrites
+from osmo_gateway.pod_event_projection import PodEventProjection
 from osmo_gateway.pools import Pools, Usage
 from osmo_gateway.profiles import Profiles
 from osmo_gateway.projection import Projection
@@ -26,6 +28,7 @@ class Gateway:
     blobs: Blobs
     links: Links
     projection: Projection
+    pod_events: PodEventProjection
     own_writes: OwnWrites
     estate: Estate
     profiles: Profiles
@@ -42,15 +45,20 @@ class Gateway:
         cls, connection: Connection, views: WorkflowViews, clock: Clock, rng: random.Random, *, base_url: str
     ) -> "Gateway":
         log, links = connection.log, Links(base_url)
-        projection = Projection(log, connection.blobs, views)
+        watchers = Watchers()
+        projection = Projection(log, connection.blobs, views, watchers)
         own_writes = OwnWrites(projection, log)
         estate = Estate(log)
+        pod_events = PodEventProjection(
+            log, views.pod_events, watchers, keep=lambda: estate.catalogue.workflow.max_event_log_lines
+        )
         usage = Usage(views, clock)
         return cls(
             views=views,
             blobs=connection.blobs,
             links=links,
             projection=projection,
+            pod_events=pod_events,
             own_writes=own_writes,
             estate=estate,
             profiles=Profiles(log, estate, clock, rng),
@@ -59,6 +67,6 @@ class Gateway:
             tasks=TaskReads(views, clock, links),
             pools=Pools(estate, usage, clock),
             resources=Resources(estate, usage, clock),
-            logs=LogStream(log, views, projection, clock),
-            events=EventStream(log),
+            logs=LogStream(log, views, watchers, clock),
+            events=EventStream(log, views.pod_events, pod_events, watchers),
         )

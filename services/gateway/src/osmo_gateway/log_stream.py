@@ -22,7 +22,7 @@ from osmo_eventlog.subjects import LOGS, logs_of_task, logs_of_workflow, parse_l
 from osmo_eventlog.subjects import log as log_subject
 from osmo_gateway.log_lines import LineWriter
 from osmo_gateway.pattern.search import Search
-from osmo_gateway.projection import Projection
+from osmo_gateway.arrivals import Watchers
 from osmo_service.clock import Clock
 from osmo_views.ports import WorkflowViews
 from osmo_views.rows import WorkflowRow
@@ -69,10 +69,10 @@ _Item = Sequence[Recorded] | Over | Exception
 
 
 class LogStream:
-    def __init__(self, event_log: EventLog, views: WorkflowViews, projection: Projection, clock: Clock) -> None:
+    def __init__(self, event_log: EventLog, views: WorkflowViews, watchers: Watchers, clock: Clock) -> None:
         self._log = event_log
         self._views = views
-        self._projection = projection
+        self._watchers = watchers
         self._clock = clock
 
     async def tell(self, workflow: WorkflowRow, query: LogQuery, write: Write) -> None:
@@ -138,7 +138,7 @@ class LogStream:
     async def _await_end(
         self, workflow: WorkflowRow, query: LogQuery, subject: str, feed: "asyncio.Queue[_Item]"
     ) -> None:
-        with self._projection.watching(workflow.workflow_id) as changed:
+        with self._watchers.watching(workflow.workflow_id) as changed:
             while (ended_at := await self._ended_at(workflow, query)) is None:
                 try:
                     async with asyncio.timeout(_LOOK_AGAIN_S):

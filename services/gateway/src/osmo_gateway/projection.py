@@ -6,8 +6,8 @@ wait until it is visible here.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 
 import msgspec
 
@@ -16,6 +16,7 @@ from osmo_domain.workflow.events import WORKFLOW_CODEC
 from osmo_eventlog.hydrate import hydrate
 from osmo_eventlog.ports import After, Blobs, EventLog, Recorded
 from osmo_eventlog.subjects import WORKFLOWS, parse_workflow, workflow
+from osmo_gateway.arrivals import Arrivals, Watchers
 from osmo_views.folding import Folder, LoggedCommit
 from osmo_views.ports import WorkflowViews
 
@@ -29,22 +30,21 @@ _LOOK_EVERY_S = 5.0
 
 
 class Projection:
-    """`seq` is the position up to which this gateway has seen its views written."""
+    """`seq` is the position up to which this gateway has seen its views written; `watchers` hear of workflows whose rows may have changed."""
 
-    def __init__(self, event_log: EventLog, blobs: Blobs, views: WorkflowViews) -> None:
+    def __init__(self, event_log: EventLog, blobs: Blobs, views: WorkflowViews, watchers: Watchers) -> None:
         self._log = event_log
         self._blobs = blobs
         self._views = views
         self._folder = Folder(self._load)
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._watchers: dict[str, set[asyncio.Event]] = {}
-        self.seq = 0
+        self._watchers = watchers
+        self._arrivals = Arrivals()
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
         """The root loop: follow the log for ever, and once more from the checkpoint where a crash of the database took what was written."""
         while True:
-            self.seq = await self._first_position()
+            self._arrivals.arrive(await self._first_position())
             target = await self._log.last_seq(WORKFLOWS)
             self._mark_caught_up(target)
             try:
@@ -73,33 +73,13 @@ class Projection:
             if checkpoint < seq:
                 raise Stale(f"views are at {checkpoint}, and were at {seq}")
 
+    @property
+    def seq(self) -> int:
+        return self._arrivals.seq
+
     async def reached(self, seq: int, *, within_s: float) -> bool:
         """Wait until the views hold this position; False when that takes too long."""
-        if self.seq >= seq:
-            return True
-        arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((seq, arrival))
-        try:
-            async with asyncio.timeout(within_s):
-                await arrival
-        except TimeoutError:
-            return False
-        finally:
-            self._waiting = [entry for entry in self._waiting if entry[1] is not arrival]
-        return True
-
-    @contextmanager
-    def watching(self, workflow_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever rows of this workflow may have changed; the watcher clears it."""
-        event = asyncio.Event()
-        self._watchers.setdefault(workflow_id, set()).add(event)
-        try:
-            yield event
-        finally:
-            left = self._watchers[workflow_id]
-            left.discard(event)
-            if not left:
-                del self._watchers[workflow_id]
+        return await self._arrivals.reached(seq, within_s=within_s)
 
     async def _first_position(self) -> int:
         """The checkpoint; views that are ahead of the log belong to another log and are dropped."""
@@ -134,16 +114,8 @@ class Projection:
             except asyncio.CancelledError:
                 self._folder.forget()
                 raise
-        self._arrive(batch[-1].seq, {one.workflow_id for one in commits})
-
-    def _arrive(self, seq: int, changed: set[str]) -> None:
-        self.seq = seq
-        for wanted, arrival in self._waiting:
-            if wanted <= seq and not arrival.done():
-                arrival.set_result(None)
-        for workflow_id in changed & self._watchers.keys():
-            for event in self._watchers[workflow_id]:
-                event.set()
+        self._arrivals.arrive(batch[-1].seq)
+        self._watchers.tell(one.workflow_id for one in commits)
 
     async def _load(self, shard: int, workflow_id: str) -> list[LoggedCommit]:
         records = await self._log.load(workflow(shard, workflow_id))
