@@ -11,6 +11,7 @@ import pytest
 from osmo_domain.cluster import NodeFact
 from osmo_domain.clusters import Cluster, Clusters
 from osmo_domain.config import Catalogue
+from osmo_domain.credential_requests import CheckCredentials, CredentialsChecked
 from osmo_domain.pool import GpuQuota, Platform, Pool, WorkflowSettings
 from osmo_domain.requests import (
     CheckData,
@@ -60,7 +61,7 @@ def cluster() -> Clusters:
 
 
 class House:
-    """`replica()` gives another service on the same log. Questions about data fail for URIs that hold `secret`."""
+    """`replica()` gives another service on the same log. Questions about data fail for URIs that hold `secret`; credentials are CREDENTIALS."""
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server
@@ -105,8 +106,15 @@ class House:
         return await self.connection.log.last_seq(WORKFLOWS)
 
 
+CREDENTIALS = {"git": ("token", "user"), "odd": ("a/b",)}
+"""What everybody has."""
+
+
 async def check_data(data: bytes) -> bytes:
-    question = msgspec.json.decode(data, type=CheckData)
+    question = msgspec.json.decode(data, type=CheckData | CheckCredentials)
+    if isinstance(question, CheckCredentials):
+        known = {name: CREDENTIALS[name] for name in question.names if name in CREDENTIALS}
+        return msgspec.json.encode(CredentialsChecked(known, tuple(CREDENTIALS)))
     return msgspec.json.encode(DataChecked({uri: "no credential" for uri, _ in question.uris if "secret" in uri}))
 
 
