@@ -31,7 +31,7 @@ from osmo_views.memory import MemoryWorkflowViews
 from osmo_views.pod_events import PodEventRow
 from osmo_views.ports import LabelMatch, TaskFilter, WorkflowFilter, WorkflowViews
 from osmo_views.postgres import open_workflow_views
-from osmo_views.rows import AliveCount, Changes, GpuUse, NodeUse
+from osmo_views.rows import Changes, GpuUse, NodeUse
 
 T0 = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 GIB = 1 << 30
@@ -408,44 +408,3 @@ async def test_resetting_events_of_pods_leaves_nothing(views: WorkflowViews) -> 
     await views.pod_events.apply([pod_event(3)], last_seq=3, keep=100)
     await views.pod_events.reset()
     assert (await views.pod_events.checkpoint(), await views.pod_events.of_workflow("w-1")) == (0, [])
-
-
-async def test_workflows_of_an_app_are_found_and_users_know_their_apps(views: WorkflowViews) -> None:
-    history = History()
-    for number, (user, app, version) in enumerate(
-        [("ann", "b" * 32, 1), ("ann", "", 0), ("bob", "b" * 32, 2), ("ann", "a" * 32, 1), ("ann", "b" * 32, 2)], 1
-    ):
-        event = submitted("w", number, user=user, minutes=number)
-        history.add(event.workflow_id, msgspec.structs.replace(event, app_uuid=app, app_version=version))
-    await history.project(views)
-
-    async def found(app: str, version: int = 0) -> list[str]:
-        rows = await views.workflows(WorkflowFilter(app_uuid=app, app_version=version))
-        assert all(row.app_uuid == app for row in rows)
-        return [row.workflow_id for row in rows]
-
-    assert await found("b" * 32) == ["w-1", "w-3", "w-5"]
-    assert await found("b" * 32, 2) == ["w-3", "w-5"]
-    assert await found("c" * 32) == []
-    assert await views.apps_used_by("ann") == ["a" * 32, "b" * 32]
-    assert await views.apps_used_by("bob") == ["b" * 32]
-    assert await views.apps_used_by("eve") == []
-
-
-async def test_what_a_user_has_alive_is_counted(views: WorkflowViews) -> None:
-    history = History()
-    history.add("w-1", submitted("w", 1, plan=a_plan("w", tasks=3)))
-    history.add("w-2", submitted("w", 2, plan=a_plan("w", tasks=1)))
-    history.add("w-3", submitted("w", 3, user="bob"))
-    history.add("w-1", *run_of("t0"), *end_of("t0"))
-    history.add("w-2", *run_of("t0"))
-    at = T0 + timedelta(minutes=2)
-    history.add("w-2", TaskRescheduled(task="t0", retry_id=0, at=at, reason="again", exit_code=1))
-    await history.project(views)
-    assert await views.alive("ann") == AliveCount(workflows=2, tasks=3)
-    history.add(
-        "w-2", *[*end_of("t0"), WorkflowFinished(status=WorkflowStatus.COMPLETED, at=T0 + timedelta(minutes=9))]
-    )
-    await history.project(views)
-    assert (await views.alive("ann")).workflows == 1
-    assert await views.alive("eve") == AliveCount()

@@ -72,6 +72,10 @@ def workflow_conditions(wanted: WorkflowFilter) -> Conditions:
         _label(c, match)
     for key in wanted.absent_labels:
         c.add("NOT labels ? {}", key)
+    if wanted.app_uuid:
+        c.add("app_uuid <> '' AND app_uuid = {}", wanted.app_uuid)
+    if wanted.app_version:
+        c.add("app_version = {}", wanted.app_version)
     return c
 
 

@@ -51,6 +51,7 @@ class WorkflowSummary(Struct, frozen=True):
     pool: str
     priority: Priority
     submitted_at: datetime
+    app_uuid: str
     app_version: int
     labels: dict[str, str]
     status: WorkflowStatus
@@ -159,6 +160,13 @@ class GpuUse(Struct, frozen=True):
     pool: str
     priority: Priority
     gpu: int
+
+
+class AliveCount(Struct, frozen=True):
+    """What a user has that has not ended."""
+
+    workflows: int = 0
+    tasks: int = 0
 
 
 class NodeUse(Struct, frozen=True):
