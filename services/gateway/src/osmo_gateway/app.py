@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from osmo_eventlog.ports import Connection
+from osmo_gateway.configs.shipped import sow_shipped
 from osmo_gateway.gateway import Gateway
 from osmo_gateway.http.server import make_app, open_server
 from osmo_gateway.seeding import Seed, sow
@@ -38,6 +39,7 @@ async def open_app(
 ) -> AsyncIterator[GatewayApp]:
     """The gateway over these ports; its HTTP server only when `settings.port` is set. `seed` is sown before anything is read."""
     settings.check_access()
+    await sow_shipped(connection.log, clock)
     if seed is not None:
         await sow(seed, connection.log, clock)
     base_url = settings.base_url or f"http://{settings.host}:{settings.port}"
@@ -51,7 +53,7 @@ async def open_app(
         app.loops = {
             "projection": gateway.projection.run,
             "pod events": gateway.pod_events.run,
-            "catalogue": gateway.estate.follow_catalogue,
+            "catalogue": gateway.configs.follow,
             "clusters": gateway.estate.follow_clusters,
             "profiles": gateway.profiles.follow,
             "connection": connection.watch,

@@ -7,7 +7,7 @@ from osmo_domain.cluster import NodeFact
 from osmo_domain.clusters import Clusters, node_in_platform
 from osmo_domain.config import Catalogue
 from osmo_domain.pool import Pool
-from osmo_eventlog.following import follow_catalogue, follow_clusters
+from osmo_eventlog.following import follow_clusters
 from osmo_eventlog.ports import EventLog
 
 NodeKey = tuple[str, str]
@@ -27,6 +27,8 @@ class Layout:
 
 
 class Estate:
+    """`catalogue` is kept current by osmo_gateway.configs.keeper, which also sets `catalogue_known`."""
+
     def __init__(self, event_log: EventLog) -> None:
         self._log = event_log
         self._layout: Layout | None = None
@@ -35,13 +37,9 @@ class Estate:
         self.catalogue_known = asyncio.Event()
         self.clusters_known = asyncio.Event()
 
-    async def follow_catalogue(self) -> None:
-        """Root loop."""
-        await follow_catalogue(self._log, self.catalogue, self.catalogue_known, self._forget_layout)
-
     async def follow_clusters(self) -> None:
         """Root loop."""
-        await follow_clusters(self._log, self.clusters, self.clusters_known, self._forget_layout)
+        await follow_clusters(self._log, self.clusters, self.clusters_known, self.forget_layout)
 
     @property
     def layout(self) -> Layout:
@@ -49,7 +47,8 @@ class Estate:
             self._layout = lay_out(self.catalogue, self.clusters)
         return self._layout
 
-    def _forget_layout(self) -> None:
+    def forget_layout(self) -> None:
+        """Pools or nodes have changed."""
         self._layout = None
 
 

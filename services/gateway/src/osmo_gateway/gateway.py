@@ -5,12 +5,17 @@ from dataclasses import dataclass
 
 from osmo_eventlog.ports import Blobs, Connection
 from osmo_gateway.arrivals import Watchers
+from osmo_gateway.configs.keeper import ConfigKeeper
+from osmo_gateway.configs.reading import ConfigReads
+from osmo_gateway.configs.writing import ConfigWrites
+from osmo_gateway.credentials import Credentials
 from osmo_gateway.estate import Estate
 from osmo_gateway.event_lines import EventStream
 from osmo_gateway.front_door import FrontDoor
 from osmo_gateway.links import Links
 from osmo_gateway.log_stream import LogStream
 from osmo_gateway.own_writes import OwnWrites
+from osmo_gateway.pending_reads import PendingReads
 from osmo_gateway.pod_event_projection import PodEventProjection
 from osmo_gateway.pools import Pools, Usage
 from osmo_gateway.profiles import Profiles
@@ -32,6 +37,7 @@ class Gateway:
     own_writes: OwnWrites
     estate: Estate
     profiles: Profiles
+    credentials: Credentials
     front_door: FrontDoor
     workflows: WorkflowReads
     tasks: TaskReads
@@ -39,6 +45,9 @@ class Gateway:
     resources: Resources
     logs: LogStream
     events: EventStream
+    configs: ConfigKeeper
+    config_reads: ConfigReads
+    config_writes: ConfigWrites
 
     @classmethod
     def compose(
@@ -53,6 +62,7 @@ class Gateway:
             log, views.pod_events, watchers, keep=lambda: estate.catalogue.workflow.max_event_log_lines
         )
         usage = Usage(views, clock)
+        keeper = ConfigKeeper(log, estate, clock, rng)
         return cls(
             views=views,
             blobs=connection.blobs,
@@ -62,11 +72,15 @@ class Gateway:
             own_writes=own_writes,
             estate=estate,
             profiles=Profiles(log, estate, clock, rng),
-            front_door=FrontDoor(connection.requests, own_writes, links),
-            workflows=WorkflowReads(views, own_writes, clock, links),
+            credentials=Credentials(connection.requests),
+            front_door=FrontDoor(connection.requests, connection.blobs, estate, own_writes, links),
+            workflows=WorkflowReads(views, own_writes, clock, links, PendingReads(connection.requests)),
             tasks=TaskReads(views, clock, links),
             pools=Pools(estate, usage, clock),
             resources=Resources(estate, usage, clock),
             logs=LogStream(log, views, watchers, clock),
             events=EventStream(log, views.pod_events, pod_events, watchers),
+            configs=keeper,
+            config_reads=ConfigReads(keeper.book, estate, clock),
+            config_writes=ConfigWrites(keeper, estate, views),
         )

@@ -7,12 +7,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from osmo_domain.commit import Commit, encode_commit
-from osmo_domain.config import ConfigEvent, ConfigSet
+from osmo_domain.config import CONFIG_CODEC, ConfigEvent, ConfigRevised, ConfigSet
 from osmo_domain.errors import Stale
 from osmo_domain.ids import derived_uuid
 from osmo_domain.pool import Backend, Pool, WorkflowSettings
 from osmo_eventlog.ports import EventLog
-from osmo_eventlog.subjects import config
+from osmo_eventlog.subjects import config, config_revision
 from osmo_service.clock import Clock
 
 log = logging.getLogger("osmo.gateway.seeding")
@@ -36,7 +36,11 @@ class Seed(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def sow(seed: Seed, event_log: EventLog, clock: Clock) -> None:
+    """An object that somebody has written or deleted already stays as they left it."""
+    written = {kind: await _written(event_log, kind) for kind in {kind for kind, _, _ in seed.objects()}}
     for kind, name, value in seed.objects():
+        if name in written[kind]:
+            continue
         event = ConfigSet(kind=kind, name=name, value=Raw(msgspec.json.encode(value)))
         commit: Commit[ConfigEvent] = Commit(
             id=derived_uuid("seed", kind, name), at=clock.now(), actor="seed", events=[event]
@@ -46,3 +50,13 @@ async def sow(seed: Seed, event_log: EventLog, clock: Clock) -> None:
         except Stale:
             continue
         log.info("seeded", extra={"kind": kind, "object": name})
+
+
+async def _written(event_log: EventLog, kind: str) -> set[str]:
+    """The names of objects of this kind that people wrote."""
+    found: set[str] = set()
+    for record in await event_log.load(config_revision(kind)):
+        for event in CONFIG_CODEC.decode(record.data).events:
+            if isinstance(event, ConfigRevised):
+                found.update(event.objects)
+    return found

@@ -55,7 +55,11 @@ class Book(Struct):
         for event in commit.events:
             if not isinstance(event, UnknownEvent):
                 self._fold(event, commit.actor, commit.at)
-        self.seq = seq
+        self.passed(seq, revision=revision)
+
+    def passed(self, seq: int, *, revision: bool) -> None:
+        """Nothing to be learned from the message at `seq`."""
+        self.seq = self.catalogue.seq = seq
         if revision:
             self.revised_seq = seq
 

@@ -9,8 +9,8 @@ from msgspec import Raw, Struct
 from osmo_domain.config import ConfigRevised, RevisionDeleted, RevisionTagged
 from osmo_domain.configuration.book import Book, Revision
 from osmo_domain.configuration.checks import check_change
-from osmo_domain.configuration.kinds import ConfigType, Objects
-from osmo_domain.configuration.normal import normal
+from osmo_domain.configuration.kinds import SINGLE, ConfigType, Objects
+from osmo_domain.configuration.normal import default_of, normal
 from osmo_domain.configuration.patch import merge_patch
 from osmo_domain.configuration.refusals import refused, words
 from osmo_domain.configuration.secrets import unmasked
@@ -34,14 +34,12 @@ def decide_put(
     *,
     registered: Collection[str] = (),
     name: str = "",
-    only: bool = False,
 ) -> ConfigRevised:
-    """These objects are as given; those that are not named stay, unless the given are to be the `only` ones."""
+    """These objects are as given; those that are not named stay."""
     changed = {key: normal(kind, key, unmasked(value, book.objects[kind].get(key))) for key, value in objects.items()}
-    deleted = tuple(key for key in book.objects[kind] if only and key not in changed)
     if kind is ConfigType.ROLE:
-        _keep_immutable(book, {**changed, **dict.fromkeys(deleted)})
-    return _decided(book, kind, changed, deleted, note, registered, name)
+        _keep_immutable(book, changed)
+    return _decided(book, kind, changed, (), note, registered, name)
 
 
 def decide_patch(
@@ -100,7 +98,10 @@ def decide_delete_revision(book: Book, kind: ConfigType, number: int) -> Revisio
 
 
 def require(book: Book, kind: ConfigType, name: str) -> Any:
+    """The object; a single one (SERVICE, WORKFLOW) is there before anybody wrote it."""
     found = book.objects[kind].get(name)
+    if found is None and kind in SINGLE:
+        return default_of(kind)
     if found is None:
         raise refused("unknown", f"There is no {words(kind)} {name[:200]}.")
     return found

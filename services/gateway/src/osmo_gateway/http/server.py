@@ -9,7 +9,16 @@ from typing import Final
 from aiohttp import web
 
 from osmo_gateway.gateway import Gateway
-from osmo_gateway.http import list_routes, misc_routes, pool_routes, submit_routes, workflow_routes
+from osmo_gateway.http import (
+    config_history_routes,
+    config_routes,
+    credential_routes,
+    list_routes,
+    misc_routes,
+    pool_routes,
+    submit_routes,
+    workflow_routes,
+)
 from osmo_gateway.http.edge import Edge
 
 log = logging.getLogger("osmo.gateway.http")
@@ -23,7 +32,16 @@ _SHUTDOWN_S: Final = 3.0
 def make_app(gateway: Gateway, *, dev: bool, rng: random.Random) -> web.Application:
     edge = Edge(gateway, dev=dev, max_bytes=MAX_BYTES, rng=rng)
     app = web.Application(middlewares=[edge.middleware], client_max_size=MAX_BYTES)
-    for module in (misc_routes, list_routes, workflow_routes, submit_routes, pool_routes):
+    for module in (
+        misc_routes,
+        list_routes,
+        workflow_routes,
+        submit_routes,
+        pool_routes,
+        credential_routes,
+        config_history_routes,
+        config_routes,
+    ):
         app.add_routes(module.routes)
     return app
 

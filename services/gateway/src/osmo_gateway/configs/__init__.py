@@ -1,0 +1,1 @@
+"""The configuration as people read and write it: who changed what, and whether it will do."""

@@ -1,0 +1,256 @@
+"""Config objects: services, workflows, backends, pools and their platforms, templates, validations, tests, roles (reference api.md, 1.9)."""
+
+from typing import Any, Final
+
+from aiohttp import web
+from msgspec import UNSET, Struct
+
+from osmo_api.http import Problem
+from osmo_domain.configuration.decide import Note
+from osmo_domain.configuration.kinds import ConfigType, single_name
+from osmo_gateway.http.answers import json_answer
+from osmo_gateway.http.params import BadRequest, Params, read_body
+from osmo_gateway.http.routing import caller_of, gateway_of, part
+
+routes = web.RouteTableDef()
+
+_SINGLE: Final = "/api/configs/{kind:service|workflow}"
+_PLAIN: Final = "/api/configs/{kind:pod_template|group_template|resource_validation|backend_test|role}"
+_POOL: Final = "/api/configs/pool"
+_PLATFORM: Final = "/api/configs/pool/{pool}/platform"
+
+
+class WriteBody(Struct):
+    """What writes carry: the object or objects, or what to change of one, and what to say about it."""
+
+    configs: Any = UNSET
+    configs_dict: Any = UNSET
+    description: str | None = None
+    tags: list[str] | None = None
+    new_name: str | None = None
+    force: bool = False
+
+    @property
+    def note(self) -> Note:
+        return Note(self.description or "", tuple(self.tags or ()))
+
+    @property
+    def given(self) -> Any:
+        """`configs`, or `configs_dict`: the reference has both, and so may anybody."""
+        found = self.configs if self.configs is not UNSET else self.configs_dict
+        if found is UNSET or found is None:
+            raise BadRequest([Problem("missing", ("body", "configs"), "this field is required")])
+        return found
+
+    @property
+    def given_map(self) -> dict[str, Any]:
+        found = self.given
+        if not isinstance(found, dict):
+            raise BadRequest([Problem("dict_type", ("body", "configs"), "expected an object")])
+        return found
+
+    @property
+    def wanted_name(self) -> str:
+        if not self.new_name:
+            raise BadRequest([Problem("missing", ("body", "new_name"), "this field is required")])
+        return self.new_name
+
+
+async def _body(request: web.Request) -> WriteBody:
+    return await read_body(request, WriteBody) or WriteBody()
+
+
+def _kind(request: web.Request) -> ConfigType:
+    return ConfigType(part(request, "kind").upper())
+
+
+def _verbose(request: web.Request) -> bool:
+    params = Params(request)
+    verbose = params.flag("verbose")
+    params.check()
+    return verbose
+
+
+# The two that are one object each
+
+
+@routes.get(_SINGLE)
+async def single(request: web.Request) -> web.Response:
+    return json_answer(gateway_of(request).config_reads.single(_kind(request)))
+
+
+@routes.put(_SINGLE)
+async def put_single(request: web.Request) -> web.Response:
+    kind, body, gateway = _kind(request), await _body(request), gateway_of(request)
+    await gateway.config_writes.put_single(caller_of(request).user, kind, body.given_map, body.note)
+    return json_answer(gateway.config_reads.single(kind))
+
+
+@routes.patch(_SINGLE)
+async def patch_single(request: web.Request) -> web.Response:
+    kind, body, gateway = _kind(request), await _body(request), gateway_of(request)
+    await gateway.config_writes.patch(caller_of(request).user, kind, single_name(kind), body.given_map, body.note)
+    return json_answer(gateway.config_reads.single(kind))
+
+
+# Backends
+
+
+@routes.get("/api/configs/backend")
+async def backends(request: web.Request) -> web.Response:
+    return json_answer({"backends": gateway_of(request).config_reads.backends()})
+
+
+@routes.get("/api/configs/backend/{name}")
+async def backend(request: web.Request) -> web.Response:
+    return json_answer(gateway_of(request).config_reads.backend(part(request, "name")))
+
+
+@routes.post("/api/configs/backend/{name}")
+async def update_backend(request: web.Request) -> web.Response:
+    body, writes = await _body(request), gateway_of(request).config_writes
+    await writes.update_backend(caller_of(request).user, part(request, "name"), body.given_map, body.note)
+    return json_answer(None)
+
+
+@routes.delete("/api/configs/backend/{name}")
+async def delete_backend(request: web.Request) -> web.Response:
+    body, writes = await _body(request), gateway_of(request).config_writes
+    user, name = caller_of(request).user, part(request, "name")
+    await writes.delete(user, ConfigType.BACKEND, name, body.note, force=body.force)
+    return json_answer(None)
+
+
+# Pools
+
+
+@routes.get(_POOL)
+async def pools(request: web.Request) -> web.Response:
+    found = gateway_of(request).config_reads.pools(verbose=_verbose(request), backend=request.query.get("backend"))
+    return json_answer({"pools": found})
+
+
+@routes.put(_POOL)
+async def put_pools(request: web.Request) -> web.Response:
+    body, writes = await _body(request), gateway_of(request).config_writes
+    await writes.put(caller_of(request).user, ConfigType.POOL, body.given_map, body.note)
+    return json_answer(None)
+
+
+@routes.get(_POOL + "/{name}")
+async def pool(request: web.Request) -> web.Response:
+    return json_answer(gateway_of(request).config_reads.pool(part(request, "name"), verbose=_verbose(request)))
+
+
+@routes.put(_POOL + "/{name}")
+async def put_pool(request: web.Request) -> web.Response:
+    return await _put_one(request, ConfigType.POOL)
+
+
+@routes.patch(_POOL + "/{name}")
+async def patch_pool(request: web.Request) -> web.Response:
+    await _patch_one(request, ConfigType.POOL)
+    return json_answer(gateway_of(request).config_reads.pool(part(request, "name"), verbose=True))
+
+
+@routes.delete(_POOL + "/{name}")
+async def delete_pool(request: web.Request) -> web.Response:
+    return await _delete_one(request, ConfigType.POOL)
+
+
+@routes.put(_POOL + "/{name}/rename")
+async def rename_pool(request: web.Request) -> web.Response:
+    body, writes = await _body(request), gateway_of(request).config_writes
+    await writes.rename(caller_of(request).user, part(request, "name"), body.wanted_name, body.note)
+    return json_answer(None)
+
+
+@routes.get(_PLATFORM)
+async def platforms(request: web.Request) -> web.Response:
+    return json_answer(gateway_of(request).config_reads.platforms(part(request, "pool"), verbose=_verbose(request)))
+
+
+@routes.get(_PLATFORM + "/{name}")
+async def platform(request: web.Request) -> web.Response:
+    reads = gateway_of(request).config_reads
+    return json_answer(reads.platform(part(request, "pool"), part(request, "name"), verbose=_verbose(request)))
+
+
+@routes.put(_PLATFORM + "/{name}")
+async def put_platform(request: web.Request) -> web.Response:
+    body, writes = await _body(request), gateway_of(request).config_writes
+    user, names = caller_of(request).user, (part(request, "pool"), part(request, "name"))
+    await writes.put_platform(user, *names, body.given_map, body.note)
+    return json_answer(None)
+
+
+@routes.put(_PLATFORM + "/{name}/rename")
+async def rename_platform(request: web.Request) -> web.Response:
+    body, writes = await _body(request), gateway_of(request).config_writes
+    user, names = caller_of(request).user, (part(request, "pool"), part(request, "name"))
+    await writes.rename_platform(user, *names, body.wanted_name, body.note)
+    return json_answer(None)
+
+
+# Templates, validations, tests, roles: maps of names to objects (roles: a list)
+
+
+@routes.get(_PLAIN)
+async def plain(request: web.Request) -> web.Response:
+    kind = _kind(request)
+    found = gateway_of(request).config_reads.named(kind)
+    return json_answer(list(found.values()) if kind is ConfigType.ROLE else found)
+
+
+@routes.put(_PLAIN)
+async def put_plain(request: web.Request) -> web.Response:
+    kind, body, writes = _kind(request), await _body(request), gateway_of(request).config_writes
+    objects = _by_name(body.given) if kind is ConfigType.ROLE else body.given_map
+    await writes.put(caller_of(request).user, kind, objects, body.note)
+    return json_answer(None)
+
+
+def _by_name(listed: Any) -> dict[str, Any]:
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and one.get("name") for one in listed):
+        raise BadRequest([Problem("list_type", ("body", "configs"), "expected a list of objects with names")])
+    return {str(one["name"]): one for one in listed}
+
+
+@routes.get(_PLAIN + "/{name}")
+async def one(request: web.Request) -> web.Response:
+    return json_answer(gateway_of(request).config_reads.one(_kind(request), part(request, "name")))
+
+
+@routes.put(_PLAIN + "/{name}")
+async def put_one(request: web.Request) -> web.Response:
+    return await _put_one(request, _kind(request))
+
+
+@routes.patch("/api/configs/{kind:backend_test}/{name}")
+async def patch_test(request: web.Request) -> web.Response:
+    kind = await _patch_one(request, ConfigType.BACKEND_TEST)
+    return json_answer(gateway_of(request).config_reads.one(kind, part(request, "name")))
+
+
+@routes.delete(_PLAIN + "/{name}")
+async def delete_one(request: web.Request) -> web.Response:
+    return await _delete_one(request, _kind(request))
+
+
+async def _put_one(request: web.Request, kind: ConfigType) -> web.Response:
+    body, name = await _body(request), part(request, "name")
+    writes = gateway_of(request).config_writes
+    await writes.put(caller_of(request).user, kind, {name: body.given}, body.note, name=name)
+    return json_answer(None)
+
+
+async def _patch_one(request: web.Request, kind: ConfigType) -> ConfigType:
+    body, name = await _body(request), part(request, "name")
+    await gateway_of(request).config_writes.patch(caller_of(request).user, kind, name, body.given_map, body.note)
+    return kind
+
+
+async def _delete_one(request: web.Request, kind: ConfigType) -> web.Response:
+    body, name = await _body(request), part(request, "name")
+    await gateway_of(request).config_writes.delete(caller_of(request).user, kind, name, body.note)
+    return json_answer(None)
