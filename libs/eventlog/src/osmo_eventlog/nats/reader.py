@@ -55,7 +55,10 @@ class Reader:
         self._link.tell_when_broken(self._news)
         self._joins = self._link.joins
         inbox = self._link.client.new_inbox()
+        # Named here and not by the server, so that it can be deleted also when we are cancelled before the server's answer.
+        self._consumer = f"reader-{inbox.rpartition('.')[2]}"
         config = ConsumerConfig(
+            name=self._consumer,
             deliver_subject=inbox,
             deliver_policy=policy,
             opt_start_seq=start_seq,
@@ -75,7 +78,6 @@ class Reader:
             )
         except LIBRARY_ERRORS as error:
             raise translate(error, f"follow {self._stream}") from error
-        self._consumer = made.name
         self.waiting = made.num_pending or 0
         if not self._received:  # the first messages may have come before this answer, and know better
             self._pending = self.waiting
