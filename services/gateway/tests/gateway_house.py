@@ -31,6 +31,7 @@ from osmo_domain.workflow.events import (
     WorkflowSubmitted,
 )
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
+from osmo_eventlog.enclosing import enclose, unwrap
 from osmo_eventlog.memory import MemoryConnection, MemoryServer
 from osmo_eventlog.subjects import FRONT_DOOR, cluster, workflow
 from osmo_eventlog.subjects import log as log_subject
@@ -77,7 +78,7 @@ SEED = Seed(
 
 @dataclass
 class House:
-    """What a test has in hand. `answer` is what the front door says; `asked` is what it was asked."""
+    """What a test has in hand. `answer` is what the front door says; `asked` is what it was asked, in messages of `sizes`."""
 
     clock: SetClock
     connection: MemoryConnection
@@ -85,6 +86,7 @@ class House:
     client: ApiClient
     session: aiohttp.ClientSession
     asked: list[FrontDoorRequest] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     answer: Callable[[FrontDoorRequest], FrontDoorAnswer] | None = None
     _count: int = 0
 
@@ -137,10 +139,11 @@ async def open_house(views: WorkflowViews | None = None) -> AsyncIterator[House]
         house = House(clock, server.connect("test"), app, client, session)
 
         async def front_door(data: bytes) -> bytes:
-            request = msgspec.json.decode(data, type=FrontDoorRequest)
+            house.sizes.append(len(data))
+            request = msgspec.json.decode(await unwrap(data, house.connection.blobs), type=FrontDoorRequest)
             house.asked.append(request)
             assert house.answer is not None
-            return msgspec.json.encode(house.answer(request))
+            return await enclose(msgspec.json.encode(house.answer(request)), house.connection.blobs)
 
         await stack.enter_async_context(house.connection.requests.serve("submit", FRONT_DOOR, front_door))
         async with asyncio.timeout(10):

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from osmo_api.http import CancelAnswer, SubmitAnswer
-from osmo_domain.errors import ErrorCode, Poison, Rejected, Transient
+from osmo_domain.errors import ErrorCode, Rejected, Transient
 from osmo_domain.requests import (
     CancelRequest,
     Done,
@@ -17,8 +17,10 @@ from osmo_domain.requests import (
     Submitted,
     TagRequest,
 )
-from osmo_eventlog.ports import Requests
+from osmo_eventlog.enclosing import enclose, unwrap
+from osmo_eventlog.ports import Blobs, Requests
 from osmo_eventlog.subjects import FRONT_DOOR
+from osmo_gateway.estate import Estate
 from osmo_gateway.links import Links
 from osmo_gateway.own_writes import OwnWrites
 
@@ -29,12 +31,15 @@ _TIMEOUT_S: Final = 50.0
 
 
 class FrontDoor:
-    def __init__(self, requests: Requests, own_writes: OwnWrites, links: Links) -> None:
+    def __init__(self, requests: Requests, blobs: Blobs, estate: Estate, own_writes: OwnWrites, links: Links) -> None:
         self._requests = requests
+        self._blobs = blobs
+        self._estate = estate
         self._own_writes = own_writes
         self._links = links
 
     async def submit(self, request: SubmitRequest) -> SubmitAnswer:
+        self._check_size(request)
         submitted = await self._submitted(request, request.user)
         if submitted.spec is not None:
             return SubmitAnswer(name=submitted.name, spec=submitted.spec, warnings=submitted.warnings)
@@ -51,6 +56,13 @@ class FrontDoor:
 
     async def tag(self, request: TagRequest) -> None:
         await self._done(request, request.workflow_id)
+
+    def _check_size(self, request: SubmitRequest) -> None:
+        """Before anybody else has to carry it. Submit checks it again."""
+        most = self._estate.catalogue.workflow.max_spec_bytes
+        for text in (request.file, request.uploaded_templated_spec):
+            if text is not None and len(text) > most:
+                raise Rejected("spec.too_large", f"The spec has {len(text)} characters; {most} are allowed.")
 
     def _stored(self, submitted: Submitted) -> SubmitAnswer:
         return SubmitAnswer(
@@ -73,11 +85,9 @@ class FrontDoor:
         self._own_writes.note(answer.seq, workflow_id)
 
     async def _ask(self, request: FrontDoorRequest) -> Submitted | Done:
-        try:
-            data = await self._requests.ask(FRONT_DOOR, _ENCODER.encode(request), timeout_s=_TIMEOUT_S)
-        except Poison as error:
-            raise Rejected("request.too_large", "The request is larger than a message may be.") from error
-        answer = _ANSWER.decode(data)
+        question = await enclose(_ENCODER.encode(request), self._blobs)
+        data = await self._requests.ask(FRONT_DOOR, question, timeout_s=_TIMEOUT_S)
+        answer = _ANSWER.decode(await unwrap(data, self._blobs))
         if isinstance(answer, Refused):
             raise _rejected(answer)
         return answer

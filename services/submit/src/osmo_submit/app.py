@@ -69,4 +69,5 @@ def make_front_door(
         Submissions(known, renderer, checker, storing, rng),
         Again(known, workflows, checker, storing, texts, rng),
         Existing(connection.log, workflows, known, clock),
+        connection.blobs,
     )

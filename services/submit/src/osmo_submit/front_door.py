@@ -15,6 +15,8 @@ from osmo_domain.requests import (
     SubmitRequest,
     TagRequest,
 )
+from osmo_eventlog.enclosing import enclose, unwrap
+from osmo_eventlog.ports import Blobs
 from osmo_submit.again import Again
 from osmo_submit.existing import Existing
 from osmo_submit.submission import Submissions
@@ -26,26 +28,32 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 class FrontDoor:
-    def __init__(self, submissions: Submissions, again: Again, existing: Existing) -> None:
+    def __init__(self, submissions: Submissions, again: Again, existing: Existing, blobs: Blobs) -> None:
+        self._blobs = blobs
         self._submissions = submissions
         self._again = again
         self._existing = existing
 
     async def answer(self, data: bytes) -> bytes:
         """Every request gets an answer, also one that cannot be read and one on which we stumble."""
+        answer = _ENCODER.encode(await self._answer(data))
         try:
-            answer = await self._carry_out(_REQUEST.decode(data))
+            return await enclose(answer, self._blobs)
+        except Transient as error:
+            return _ENCODER.encode(_unavailable(error))
+
+    async def _answer(self, data: bytes) -> FrontDoorAnswer:
+        try:
+            return await self._carry_out(_REQUEST.decode(await unwrap(data, self._blobs)))
         except Rejected as error:
-            answer = _refused(error)
+            return _refused(error)
         except msgspec.DecodeError as error:
-            answer = Refused("request.malformed", f"The request cannot be read: {error}.", "USAGE")
+            return Refused("request.malformed", f"The request cannot be read: {error}.", "USAGE")
         except (Transient, Poison) as error:
-            log.warning("a request could not be carried out", extra={"error": str(error)})
-            answer = Refused("submit.unavailable", f"This cannot be done now, try again: {error}.", "SERVER", 503)
+            return _unavailable(error)
         except Exception:
             log.exception("a request failed")
-            answer = Refused("submit.failed", "The submit service failed; its log says why.", "SERVER", 500)
-        return _ENCODER.encode(answer)
+            return Refused("submit.failed", "The submit service failed; its log says why.", "SERVER", 500)
 
     async def _carry_out(self, request: FrontDoorRequest) -> FrontDoorAnswer:
         match request:
@@ -64,6 +72,11 @@ class FrontDoor:
         if request.source_workflow_id:
             return await self._again.resubmit(request)
         return await self._submissions.submit(request)
+
+
+def _unavailable(error: Transient | Poison) -> Refused:
+    log.warning("a request could not be carried out", extra={"error": str(error)})
+    return Refused("submit.unavailable", f"This cannot be done now, try again: {error}.", "SERVER", 503)
 
 
 def _refused(error: Rejected) -> Refused:
