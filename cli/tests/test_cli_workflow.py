@@ -309,3 +309,77 @@ def test_a_restart_goes_to_the_pool_where_it_ran(osmo: Any, api: Any) -> None:
     ran = osmo("workflow", "restart", "hello-1")
     assert ran.code == 0
     assert ran.out.splitlines()[:2] == ["Workflow hello-1 restarted.", "Workflow ID        - hello-2"]
+
+
+WHY = {
+    "name": "train-3",
+    "status": "PENDING",
+    "groups": [
+        {
+            "name": "train",
+            "status": "PROCESSING",
+            "reason": {
+                "code": "quota",
+                "message": "Asks for 10 GPUs; 96 of the 100 of pool team are used.",
+                "ahead": {"position": 2, "length": 3, "head_workflow_id": "big-1", "head_group": "all"},
+                "free": [{"platform": "gpu", "nodes": 25, "free_gpus": 104, "most_gpus": 8, "gang": 13}],
+                "quota": {
+                    "pool": "team",
+                    "used": 96,
+                    "limit": 100,
+                    "asked": 10,
+                    "holders": [{"workflow_id": "long-1", "group": "a", "gpus": 96, "user": "ann", "priority": "HIGH"}],
+                },
+                "changes": [{"kind": "priority", "value": "LOW", "message": "with priority LOW"}],
+            },
+        },
+        {"name": "more", "status": "PROCESSING", "reason": {"code": "capacity", "message": "Full."}},
+    ],
+}
+
+
+def test_why_tells_the_reason_the_numbers_and_what_would_help(osmo: Any, api: Any) -> None:
+    api.on("GET", "/api/workflow/train-3/why", WHY)
+    ran = osmo("workflow", "why", "train-3")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "Workflow train-3 is PENDING. What waits:",
+        "",
+        "train (quota)",
+        "  Asks for 10 GPUs; 96 of the 100 of pool team are used.",
+        "  In line:  number 2 of 3 in its pool; the first is big-1 (all)",
+        "  Free now: platform gpu, 104 GPUs on 25 nodes, at most 8 on one; such tasks that fit together: 13",
+        "  Held by:  long-1 (a), ann, 96 GPUs, HIGH",
+        "  Submitted again like this it would start now:",
+        "    - with priority LOW",
+        "",
+        "more (capacity)",
+        "  Full.",
+        "  No single change (fewer GPUs, priority, platform, pool) would start it now.",
+    ]
+    assert json.loads(osmo("workflow", "why", "train-3", "-t", "json").out) == WHY
+
+
+def test_why_says_that_nothing_waits(osmo: Any, api: Any) -> None:
+    api.on("GET", "/api/workflow/w-1/why", {"name": "w-1", "status": "RUNNING", "groups": []})
+    assert osmo("workflow", "why", "w-1").out == "Workflow w-1 is RUNNING: nothing of it waits.\n"
+
+
+def test_query_says_in_one_line_why_each_group_waits(osmo: Any, api: Any) -> None:
+    task = {"name": "a", "retry_id": 0, "status": "PROCESSING", "start_time": None, "failure_message": None}
+    waiting = {"name": "train", "tasks": [task], "pending_reason": {"code": "capacity", "message": "Full."}}
+    found = {
+        "name": "w-1",
+        "status": "PENDING",
+        "submitted_by": "ann",
+        "submit_time": "2026-11-20T11:00:01",
+        "labels": {},
+        "overview": "http://x",
+        "groups": [waiting, {"name": "other", "tasks": [], "status": "RUNNING"}],
+    }
+    api.on("GET", "/api/workflow/w-1", found)
+    assert osmo("workflow", "query", "w-1").out.splitlines()[-3:] == [
+        "",
+        "train waits: Full.",
+        "More, and what would start it: osmo workflow why w-1",
+    ]

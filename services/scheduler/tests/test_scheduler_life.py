@@ -99,7 +99,7 @@ def test_who_does_not_fit_waits_with_a_reason_until_there_is_room() -> None:
         assert reasons["a"][0] == "capacity"
         assert "8 GPU" in reasons["a"][1]
         reasons = await world.explain("big-1")
-        assert (reasons["a"][0], reasons["b"]) == ("node_fit", ("upstream", "Waits for a."))
+        assert (reasons["a"][0], reasons["b"]) == ("node_fit", ("upstream", "Waits for a (PROCESSING) to complete."))
         assert (await world.state("wf-3")).tasks["a"].status.value == "PROCESSING"
         async with living(world):
             ended = await world.until_over("wf-1", "wf-2", "wf-3")

@@ -138,7 +138,8 @@ class World:
     async def explain(self, workflow_id: str) -> dict[str, tuple[str, str]]:
         asked = msgspec.json.encode(ExplainPending(workflow_id))
         answer = await self.connection.requests.ask(subjects.scheduler_questions(0), asked, timeout_s=5)
-        return msgspec.json.decode(answer, type=PendingExplained).reasons
+        reasons = msgspec.json.decode(answer, type=PendingExplained).reasons
+        return {group: (reason.code.value, reason.message) for group, reason in reasons.items()}
 
     async def until(self, holds: Callable[[], Awaitable[bool]], *, within_s: float = 120) -> None:
         deadline = self.clock.now() + timedelta(seconds=within_s)

@@ -5,7 +5,7 @@ Datetimes are naive UTC (clients refuse an offset), durations float seconds, abs
 
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 # --- errors ------------------------------------------------------------------------------------------------------------------
 
@@ -335,6 +335,8 @@ class GroupEntry(Struct, frozen=True):
     downstream_groups: list[str] | None
     failure_message: str | None
     tasks: list[TaskEntry]
+    pending_reason: Raw | UnsetType = UNSET
+    """Ours: why the group waits, as `WhyGroup.reason`; absent when it does not, or when the scheduler does not answer at once."""
 
 
 class PluginFlags(Struct, frozen=True):
@@ -377,6 +379,23 @@ class WorkflowAnswer(Struct, frozen=True):
     warnings: list[str]
     failure_message: str | None = None
     """Ours: why a submission was refused."""
+
+
+class WhyGroup(Struct, frozen=True):
+    """A group that waits. `reason` has a stable `code`, a `message` in words, the numbers behind it, and `changes` that would start it now;
+    its shape is that of `Reason` in proto/schemas/scheduler-answer.json."""
+
+    name: str
+    status: str
+    reason: Raw
+
+
+class WhyAnswer(Struct, frozen=True):
+    """`GET /api/workflow/{id}/why`: the groups that wait, in the order of the plan."""
+
+    name: str
+    status: str
+    groups: list[WhyGroup]
 
 
 # --- tasks -------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from msgspec import Struct, field
 
 from osmo_domain.credential_requests import CredentialAnswer, CredentialQuestion
+from osmo_domain.pending import Reason
 from osmo_domain.pool import Priority
 
 
@@ -106,12 +107,16 @@ DataAnswer = DataChecked | CredentialAnswer | Done | Refused
 
 
 class ExplainPending(Struct, frozen=True, omit_defaults=True, tag="explain_pending"):
-    """Why do the groups of this workflow wait? Asked of the scheduler that holds the workflow's shard."""
+    """Why do the groups of this workflow wait? Asked of the scheduler that holds the workflow's shard.
+
+    With `changes`, what would start them now is looked for, too: that costs the scheduler some decisions.
+    """
 
     workflow_id: str
+    changes: bool = False
 
 
 class PendingExplained(Struct, frozen=True, omit_defaults=True, tag="pending_explained"):
-    """Group name to (code, message)."""
+    """Why each group waits that does, by name, in the order of the plan."""
 
-    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    reasons: dict[str, Reason] = field(default_factory=dict)

@@ -1,15 +1,18 @@
 """Answers about workflows, from the read model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from osmo_api.http import (
     GroupEntry,
     PluginFlags,
     TaskEntry,
+    WhyAnswer,
+    WhyGroup,
     WorkflowAnswer,
     WorkflowListAnswer,
     WorkflowListEntry,
@@ -19,6 +22,7 @@ from osmo_domain.ids import pod_name, task_uuid
 from osmo_domain.workflow.status import HAS_ERROR_LOGS, WORKFLOW_FAILED, TaskStatus
 from osmo_gateway.links import Links
 from osmo_gateway.own_writes import OwnWrites
+from osmo_gateway.pending_reads import PendingReads, may_wait
 from osmo_gateway.times import duration_s, queued_s, wire_time, wire_time_or_none
 from osmo_service.clock import Clock
 from osmo_views.ports import WorkflowFilter, WorkflowViews
@@ -32,11 +36,14 @@ def workflow_not_found(id_or_uuid: str) -> Rejected:
 
 
 class WorkflowReads:
-    def __init__(self, views: WorkflowViews, own_writes: OwnWrites, clock: Clock, links: Links) -> None:
+    def __init__(
+        self, views: WorkflowViews, own_writes: OwnWrites, clock: Clock, links: Links, pending: PendingReads
+    ) -> None:
         self._views = views
         self._own_writes = own_writes
         self._clock = clock
         self._links = links
+        self._pending = pending
 
     async def find(self, id_or_uuid: str) -> WorkflowRow:
         """The row of a workflow, with the caller's own writes in it. Raises Rejected where there is none."""
@@ -55,7 +62,20 @@ class WorkflowReads:
             detail = await self._views.detail(id_or_uuid, groups=not skip_groups, all_attempts=verbose)
         if detail is None:
             raise workflow_not_found(id_or_uuid)
-        return _answer(detail, self._links, self._clock.now())
+        reasons = await self._pending.reasons_at_once(detail.workflow) if may_wait(detail) else {}
+        return _answer(detail, self._links, self._clock.now(), reasons)
+
+    async def why(self, id_or_uuid: str) -> WhyAnswer:
+        """Why each group waits that does, and what would start it now. Transient when the scheduler does not say."""
+        row = await self.find(id_or_uuid)
+        detail = await self._views.detail(row.workflow_id, groups=True, all_attempts=False)
+        if detail is None:
+            raise workflow_not_found(id_or_uuid)
+        reasons = await self._pending.reasons(detail.workflow) if may_wait(detail) else {}
+        groups = [
+            WhyGroup(each.name, each.status, reasons[each.name]) for each in detail.groups if each.name in reasons
+        ]
+        return WhyAnswer(detail.workflow.workflow_id, detail.workflow.status, groups)
 
     async def page(self, wanted: WorkflowFilter) -> WorkflowListAnswer:
         """`limit` entries, and whether there are more behind them."""
@@ -91,7 +111,7 @@ def _entry(row: WorkflowSummary, links: Links, now: datetime) -> WorkflowListEnt
     )
 
 
-def _answer(detail: WorkflowDetail, links: Links, now: datetime) -> WorkflowAnswer:
+def _answer(detail: WorkflowDetail, links: Links, now: datetime, reasons: Mapping[str, Raw]) -> WorkflowAnswer:
     row = detail.workflow
     workflow_id = row.workflow_id
     return WorkflowAnswer(
@@ -118,7 +138,7 @@ def _answer(detail: WorkflowDetail, links: Links, now: datetime) -> WorkflowAnsw
         queued_time=queued_s(row.submitted_at, row.started_at, row.ended_at, now),
         status=row.status,
         outputs="",
-        groups=_groups(detail, links),
+        groups=_groups(detail, links, reasons),
         pool=row.pool or None,
         backend=row.backend or None,
         app_owner=None,
@@ -132,15 +152,15 @@ def _answer(detail: WorkflowDetail, links: Links, now: datetime) -> WorkflowAnsw
     )
 
 
-def _groups(detail: WorkflowDetail, links: Links) -> list[GroupEntry]:
+def _groups(detail: WorkflowDetail, links: Links, reasons: Mapping[str, Raw]) -> list[GroupEntry]:
     tasks: dict[str, list[TaskEntry]] = {group.name: [] for group in detail.groups}
     for attempt in detail.attempts:
         tasks[attempt.group].append(_task(attempt, links))
     completed = {group.name for group in detail.groups if group.status is TaskStatus.COMPLETED}
-    return [_group(group, tasks[group.name], completed) for group in detail.groups]
+    return [_group(group, tasks[group.name], completed, reasons.get(group.name, UNSET)) for group in detail.groups]
 
 
-def _group(group: GroupRow, tasks: Sequence[TaskEntry], completed: set[str]) -> GroupEntry:
+def _group(group: GroupRow, tasks: Sequence[TaskEntry], completed: set[str], reason: Raw | UnsetType) -> GroupEntry:
     return GroupEntry(
         name=group.name,
         status=group.status,
@@ -153,6 +173,7 @@ def _group(group: GroupRow, tasks: Sequence[TaskEntry], completed: set[str]) -> 
         downstream_groups=list(group.downstreams),
         failure_message=group.message or None,
         tasks=list(tasks),
+        pending_reason=reason,
     )
 
 

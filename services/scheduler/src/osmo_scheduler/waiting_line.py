@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from osmo_domain.pending import Reason
+from osmo_domain.pending_explain import reason_of
 from osmo_domain.placement import PendingGroup, Waiting
 from osmo_domain.workflow.decide import pending_group
 from osmo_domain.workflow.state import Workflow
@@ -15,7 +17,7 @@ class WaitingLine:
 
     def __init__(self) -> None:
         self._groups: dict[_Key, PendingGroup] = {}
-        self._reasons: dict[_Key, tuple[str, str]] = {}
+        self._reasons: dict[_Key, Reason] = {}
         self.grew = False
 
     def __len__(self) -> int:
@@ -24,6 +26,9 @@ class WaitingLine:
     @property
     def groups(self) -> Collection[PendingGroup]:
         return self._groups.values()
+
+    def group(self, workflow_id: str, group: str) -> PendingGroup | None:
+        return self._groups.get((workflow_id, group))
 
     def sync(self, entry: Entry, groups: Iterable[str]) -> None:
         """Let these groups of the workflow wait, or no longer, as its state says."""
@@ -43,7 +48,7 @@ class WaitingLine:
             self._reasons.pop((state.workflow_id, group), None)
 
     def explain(self, waiting: Sequence[Waiting]) -> None:
-        self._reasons = {(each.workflow_id, each.group): (each.code, each.message) for each in waiting}
+        self._reasons = {(each.workflow_id, each.group): reason_of(each) for each in waiting}
 
-    def reason(self, workflow_id: str, group: str) -> tuple[str, str] | None:
+    def reason(self, workflow_id: str, group: str) -> Reason | None:
         return self._reasons.get((workflow_id, group))

@@ -9,6 +9,7 @@ COMMANDS = {
     "validate": ("osmo_cli.commands.workflow.validate", "check a workflow without submitting it"),
     "list": ("osmo_cli.commands.workflow.listing", "list workflows"),
     "query": ("osmo_cli.commands.workflow.query", "show one workflow and its tasks"),
+    "why": ("osmo_cli.commands.workflow.why", "show why a workflow waits, and what would start it now"),
     "logs": ("osmo_cli.commands.workflow.logs", "show the logs of a workflow, and follow them while it runs"),
     "events": ("osmo_cli.commands.workflow.events", "show what happened to a workflow"),
     "spec": ("osmo_cli.commands.workflow.spec", "show the spec that a workflow was made of"),

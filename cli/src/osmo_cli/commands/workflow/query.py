@@ -8,6 +8,7 @@ from osmo_cli.output import labels_text, local_time, say, say_json, table
 from osmo_cli.session import Session
 
 RULE = "-" * 53
+MOST_REASONS = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def _say_workflow(found: Any, *, verbose: bool) -> None:
     tasks = [task for group in found["groups"] for task in group["tasks"]]
     header = ["Task Name", *(["Retry ID"] if verbose else []), "Start Time", "Status"]
     say(table(header, [_row(task, verbose=verbose) for task in tasks]))
-    for text in _failures(tasks):
+    for text in [*_failures(tasks), *_waiting(found)]:
         say(text)
 
 
@@ -51,3 +52,13 @@ def _failures(tasks: list[Any]) -> list[str]:
     """Why tasks failed, in the server's words, for those that have any: below the table, where nobody's parser looks."""
     failed = [task for task in tasks if task.get("failure_message") and str(task["status"]).startswith("FAILED")]
     return ["", *(f"{task['name']}: {task['failure_message']}" for task in failed)] if failed else []
+
+
+def _waiting(found: Any) -> list[str]:
+    """One line for each group that waits, as far as the server says why; the first few, and how to ask for all."""
+    reasons = [(group["name"], group["pending_reason"]) for group in found["groups"] if group.get("pending_reason")]
+    if not reasons:
+        return []
+    lines = [f"{name} waits: {reason['message']}" for name, reason in reasons[:MOST_REASONS]]
+    more = f" ({len(reasons) - MOST_REASONS} more wait)" if len(reasons) > MOST_REASONS else ""
+    return ["", *lines, f"More, and what would start it: osmo workflow why {found['name']}{more}"]

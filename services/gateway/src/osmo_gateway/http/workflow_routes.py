@@ -29,6 +29,11 @@ async def query_workflow(request: web.Request) -> web.Response:
     return json_answer(await found.query(part(request, "workflow"), skip_groups=skip_groups, verbose=verbose))
 
 
+@routes.get("/api/workflow/{workflow}/why")
+async def why(request: web.Request) -> web.Response:
+    return json_answer(await gateway_of(request).workflows.why(part(request, "workflow")))
+
+
 @routes.get("/api/workflow/{workflow}/task/{task}")
 async def query_task(request: web.Request) -> web.Response:
     gateway = gateway_of(request)
