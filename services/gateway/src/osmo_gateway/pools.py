@@ -15,6 +15,7 @@ from osmo_api.http import (
     PoolsAnswer,
     PoolUsageEntry,
     ResourceUsage,
+    TopologyKey,
 )
 from osmo_domain.clusters import Clusters
 from osmo_domain.errors import Rejected
@@ -152,7 +153,7 @@ def _gpu(pool: Pool) -> GpuQuotaEntry | None:
 
 _Entry = tuple[
     str, str, str | None, str | None, bool, str, str | None, str, str, str, str, dict[str, str], PoolResources,
-    tuple[()], dict[str, PlatformEntry],
+    tuple[TopologyKey, ...], dict[str, PlatformEntry],
 ]  # fmt: skip
 
 
@@ -172,7 +173,7 @@ def _entry(pool: Pool, clusters: Clusters, now: datetime, *, gpu: GpuQuotaEntry 
         length_text(pool.max_queue_timeout_s),
         pool.default_exit_actions,
         PoolResources(gpu=gpu or _gpu(pool)),
-        (),
+        tuple(TopologyKey(one.key, one.label) for one in pool.topology_keys),
         {name: _platform(platform) for name, platform in pool.platforms.items()},
     )
 

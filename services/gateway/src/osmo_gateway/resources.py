@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from osmo_api.http import (
+    ByPlatform,
     ConciseResourcesAnswer,
     Fields,
     PlatformConfigEntry,
@@ -13,6 +14,7 @@ from osmo_api.http import (
 )
 from osmo_domain.cluster import NodeFact
 from osmo_domain.errors import Rejected
+from osmo_domain.pool import ControlRequests
 from osmo_gateway.estate import Estate, NodeKey
 from osmo_gateway.pools import Usage, pool_status
 from osmo_service.clock import Clock
@@ -97,15 +99,25 @@ class Resources:
             allocatable_fields=_fields(*_all(node)),
             conditions=list(node.conditions),
             non_workflow_usage_fields=_raw_fields(node),
-            platform_allocatable_fields=_per_platform(in_pools, _fields(*_all(node))),
-            platform_available_fields=_per_platform(in_pools, _fields(*_left(_all(node), _used(use)))),
-            platform_workflow_allocatable_fields=_per_platform(in_pools, _fields(*_left(_all(node), _others(node)))),
+            platform_allocatable_fields=self._per_platform(in_pools, node, _NOTHING),
+            platform_available_fields=self._per_platform(in_pools, node, _used(use)),
+            platform_workflow_allocatable_fields=self._per_platform(in_pools, node, _others(node)),
             config_fields=self._config(in_pools),
             backend=backend,
             label_fields=None,
             pool_platform_labels=in_pools,
             resource_type=("UNUSED", "RESERVED", "SHARED")[min(len(in_pools), 2)],
         )
+
+    def _per_platform(self, in_pools: dict[str, list[str]], node: NodeFact, taken: "_Amounts") -> ByPlatform:
+        """What the node has for tasks of each platform: less what their control container asks for, and less what is taken."""
+        found: ByPlatform = {}
+        for pool, names in in_pools.items():
+            platforms = self._estate.catalogue.pools[pool].platforms
+            found[pool] = {
+                name: _fields(*_left(_left(_all(node), _control(platforms[name].control)), taken)) for name in names
+            }
+        return found
 
     def _config(self, in_pools: dict[str, list[str]]) -> dict[str, dict[str, PlatformConfigEntry]]:
         found: dict[str, dict[str, PlatformConfigEntry]] = {}
@@ -126,6 +138,8 @@ class Resources:
 _Amounts = tuple[int, float, int, int]
 """Storage bytes, CPUs, memory bytes, GPUs."""
 
+_NOTHING: Final[_Amounts] = (0, 0, 0, 0)
+
 
 def _all(node: NodeFact) -> _Amounts:
     return node.storage_bytes, node.cpu, node.memory_bytes, node.gpu
@@ -137,6 +151,10 @@ def _used(use: NodeUse) -> _Amounts:
 
 def _others(node: NodeFact) -> _Amounts:
     return node.used_storage_bytes, node.used_cpu, node.used_memory_bytes, node.used_gpu
+
+
+def _control(asked: ControlRequests) -> _Amounts:
+    return asked.storage_bytes, asked.cpu, asked.memory_bytes, 0
 
 
 def _left(whole: _Amounts, taken: _Amounts) -> _Amounts:
@@ -160,7 +178,3 @@ def _raw_fields(node: NodeFact) -> Fields:
         "ephemeral-storage": str(node.used_storage_bytes),
         "nvidia.com/gpu": str(node.used_gpu),
     }
-
-
-def _per_platform(in_pools: dict[str, list[str]], fields: Fields) -> dict[str, dict[str, Fields]]:
-    return {pool: dict.fromkeys(platforms, fields) for pool, platforms in in_pools.items()}
