@@ -27,7 +27,7 @@ async def bring_inputs(inputs: tuple[PodInput, ...], directory: Path, say: Say, 
             return download(wanted.url, target, regex=wanted.regex, progress=progress)
 
         done = await _tried(attempt, say, rng, exit_codes.DOWNLOAD, f"download of {wanted.url}")
-        say(f"Downloaded {_amount(done)}")
+        say(f"Downloaded {_amount(done)}" if done.files else f"Nothing was found at {wanted.url}")
         total = Transferred(total.bytes + done.bytes, total.files + done.files)
     return total
 
@@ -81,4 +81,4 @@ def _spoken(say: Say) -> Progress:
 
 
 def _amount(done: Transferred) -> str:
-    return f"{done.files} files, {done.bytes} bytes"
+    return f"{done.files} {'file' if done.files == 1 else 'files'}, {done.bytes} bytes"

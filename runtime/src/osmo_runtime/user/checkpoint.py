@@ -68,5 +68,6 @@ def _upload(checkpoint: Checkpoint, say: int) -> bool:
     except (StorageError, ValueError) as error:
         os.write(say, f"Checkpoint of {checkpoint.path} failed: {error}\n".encode())
         return False
-    os.write(say, f"Checkpoint of {checkpoint.path}: {done.files} files, {done.bytes} bytes\n".encode())
+    files = "1 file" if done.files == 1 else f"{done.files} files"
+    os.write(say, f"Checkpoint of {checkpoint.path}: {files}, {done.bytes} bytes\n".encode())
     return True

@@ -145,7 +145,7 @@ def _of_group(event: object) -> Iterator[EventLine]:
         case GroupUnplaced(at=at, group=group, reason=reason):
             yield EventLine(at, "PlaceTaken", reason, group)
         case GroupFinished(at=at, group=group, status=status, message=message):
-            yield EventLine(at, "GroupFinished", f"{status.value}{f', {message}' if message else ''}", group)
+            yield EventLine(at, "GroupFinished", f"{status.value}{f'. {message}' if message else ''}", group)
         case _:
             pass
 
@@ -169,5 +169,6 @@ def _of_task(event: object) -> Iterator[EventLine]:
 
 
 def _end(event: TaskFinished) -> str:
-    code = f", exit code {event.exit_code}" if event.exit_code is not None else ""
-    return f"{event.status.value}{code}{f', {event.message}' if event.message else ''}"
+    said = f"exit code {event.exit_code}"
+    code = f", {said}" if event.exit_code is not None and said not in event.message else ""
+    return f"{event.status.value}{code}{f'. {event.message}' if event.message else ''}"

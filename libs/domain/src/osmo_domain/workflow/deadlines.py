@@ -125,7 +125,7 @@ def _group_timeout(draft: Draft, deadline: Deadline) -> None:
         limit, status, verb = _queue_limit(draft.state), TaskStatus.FAILED_QUEUE_TIMEOUT, "waited in the queue"
     else:
         limit, status, verb = _exec_limit(draft.state), TaskStatus.FAILED_EXEC_TIMEOUT, "ran"
-    message = f"The group {verb} longer than its timeout of {_readable(limit)}."
+    message = f"Stopped, because it {verb} longer than the workflow's {deadline.kind}_timeout of {_readable(limit)}."
     end_group(draft, group, Ending(status, None, f"{deadline.kind}_timeout", message))
 
 
@@ -133,7 +133,7 @@ def _start_timeout(draft: Draft, deadline: Deadline) -> None:
     task = draft.live_attempt(deadline.name, deadline.retry_id)
     if task is None or _of_task(draft.state, task) != deadline:
         return
-    message = f"The task did not start within {_readable(_start_limit(draft.state))}."
+    message = f"Stopped, because it was not running {_readable(_start_limit(draft.state))} after its pod had begun to start."
     ending = Ending(TaskStatus.FAILED_START_TIMEOUT, ExitCode.START_TIMEOUT, "start_timeout", message)
     end_task(draft, task, ending, draft.now)
 

@@ -23,8 +23,6 @@ from osmo_domain.workflow.exit_actions import Ending, after_exit_actions, backof
 from osmo_domain.workflow.state import Group, Task
 from osmo_domain.workflow.status import CANCELED, FAILED, FINISHED, GROUP_FINISHED, ExitCode, TaskStatus
 
-UPSTREAM_FAILED = Ending(TaskStatus.FAILED_UPSTREAM, ExitCode.UPSTREAM, "upstream", "An upstream task failed.")
-
 OF_WHOLE_GROUPS: Final = CANCELED | {TaskStatus.FAILED_UPSTREAM, TaskStatus.FAILED_SERVER_ERROR}
 """No task gets one of these alone: who finds one in a group that has not ended finds an interrupted end of the group."""
 
@@ -75,8 +73,9 @@ def after_groups(draft: Draft, ended: Iterable[Group]) -> None:
             if group.status is TaskStatus.COMPLETED:
                 queue_if_ready(draft, downstream)
             elif downstream.status not in GROUP_FINISHED:
-                _end_all_tasks(draft, downstream, UPSTREAM_FAILED)
-                _close_group(draft, downstream, UPSTREAM_FAILED.status, UPSTREAM_FAILED.message)
+                ending = _with_the_upstream(draft, group)
+                _end_all_tasks(draft, downstream, ending)
+                _close_group(draft, downstream, ending.status, ending.message)
                 todo.append(downstream)
     if not draft.state.unfinished and not draft.over:
         draft.add(WorkflowFinished(status=workflow_status(draft.state), at=draft.now))
@@ -135,15 +134,27 @@ def _after_task(draft: Draft, task: Task) -> None:
         after_groups(draft, [group])
 
 
+def _with_the_upstream(draft: Draft, group: Group) -> Ending:
+    tasks = list(draft.tasks_of(group))
+    who = f"task {tasks[0].name}" if len(tasks) == 1 else f"group {group.name}"
+    message = f"Not run, because {who} ended as {group.status}."
+    return Ending(TaskStatus.FAILED_UPSTREAM, ExitCode.UPSTREAM, "upstream", message)
+
+
 def _with_the_lead(lead: Task) -> Ending:
-    if lead.status is TaskStatus.COMPLETED:
-        return Ending(TaskStatus.COMPLETED, None, "lead_finished", f"The lead task {lead.name} completed.")
-    return Ending(TaskStatus.FAILED, None, "lead_finished", f"The lead task {lead.name} ended as {lead.status}.")
+    message = f"Stopped, because {lead.name}, the lead task of the group, ended as {_end_of(lead)}."
+    status = TaskStatus.COMPLETED if lead.status is TaskStatus.COMPLETED else TaskStatus.FAILED
+    return Ending(status, None, "lead_finished", message)
 
 
 def _with_the_culprit(culprit: Task) -> Ending:
-    message = f"Task {culprit.name} of the group ended as {culprit.status}."
+    message = f"Stopped, because task {culprit.name} of the same group ended as {_end_of(culprit)}."
     return Ending(TaskStatus.FAILED, None, "member_failed", message)
+
+
+def _end_of(task: Task) -> str:
+    code = task.attempt.exit_code
+    return f"{task.status} with exit code {code}" if code else task.status.value
 
 
 def _message_of_end(task: Task, status: TaskStatus) -> str:

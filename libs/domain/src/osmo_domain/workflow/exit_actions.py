@@ -49,7 +49,8 @@ def after_exit_actions(
         return ending
     if action is ExitAction.RESCHEDULE and retry_id >= max_retries:
         return _saying(ending, ending.status, f"Not rescheduled: the limit of {max_retries} retries is reached.")
-    return _saying(ending, STATUS_AFTER[action], f"Exit action {action} applied to exit code {ending.exit_code}.")
+    to_what = "" if ending.message else f" to exit code {ending.exit_code}"
+    return _saying(ending, STATUS_AFTER[action], f"Exit action {action} applied{to_what}.")
 
 
 def _saying(ending: Ending, status: TaskStatus, sentence: str) -> Ending:

@@ -38,6 +38,16 @@ _POD_REASONS: Final = {
     "DisruptionTarget": (TaskStatus.FAILED_BACKEND_ERROR, ExitCode.BACKEND_ERROR, "backend_error"),
 }
 
+_USUAL_MEANINGS: Final = {
+    126: "a program could not be executed",
+    127: "a program was not found",
+    130: "it was interrupted (SIGINT)",
+    134: "it aborted (SIGABRT)",
+    137: "it was killed (SIGKILL), for example for using too much memory",
+    139: "it crashed (SIGSEGV)",
+    143: "it was told to end (SIGTERM)",
+}
+
 _PREEMPTED: Final = frozenset({"Preempted", "PreemptionByScheduler"})
 
 
@@ -83,7 +93,7 @@ def _failed(fact: PodFact) -> Ending:
         message = _told(fact, ended) or "A container used more memory than it may and was killed."
         return Ending(TaskStatus.FAILED_EVICTED, ExitCode.EVICTED, OUT_OF_MEMORY, message)
     code = max((adjusted_code(container) for container in ended), default=ExitCode.UNKNOWN)
-    return Ending(TaskStatus.FAILED, code, "exit", _told(fact, ended))
+    return Ending(TaskStatus.FAILED, code, "exit", _told(fact, ended) or _in_words(ended))
 
 
 def adjusted_code(container: ContainerState) -> int:
@@ -95,6 +105,18 @@ def adjusted_code(container: ContainerState) -> int:
 def _told(fact: PodFact, ended: Iterable[ContainerState]) -> str:
     words = [fact.message, *(container.message for container in ended)]
     return " ".join(dict.fromkeys(word for word in words if word))
+
+
+def _in_words(ended: Iterable[ContainerState]) -> str:
+    """What an exit code says when nobody else says anything."""
+    worst = max(ended, key=adjusted_code, default=None)
+    if worst is None:
+        return "The pod failed, and none of its containers says why."
+    who = "The command" if worst.role == "user" else f"Container {worst.name}"
+    code = worst.exit_code or 0
+    if worst.role == "user" and code in _USUAL_MEANINGS:
+        return f"{who} ended with exit code {code}, which usually means: {_USUAL_MEANINGS[code]}."
+    return f"{who} ended with exit code {code}."
 
 
 def _waiting_badly(containers: Iterable[ContainerState]) -> Ending | None:
