@@ -21,6 +21,7 @@ COMMANDS = {
     "pool": ("osmo_cli.commands.pool", "list pools and their quotas"),
     "resource": ("osmo_cli.commands.resource", "list nodes and what is free on them"),
     "explain": ("osmo_cli.commands.explain", "what a key of a workflow file means"),
+    "credential": ("osmo_cli.commands.credential", "keep secrets that workflows use"),
     "profile": ("osmo_cli.commands.profile", "show and change your settings"),
 }
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")

@@ -42,6 +42,9 @@ class Client:
         extra = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return _json(read_all(self._send("POST", path, params, body, extra=extra)))
 
+    def delete(self, path: str, params: Params | None = None) -> Any:
+        return _json(read_all(self._send("DELETE", path, params)))
+
     def stream(self, path: str, params: Params | None = None) -> http.client.HTTPResponse:
         """The open response of a text that may grow for as long as the workflow runs."""
         return self._send("GET", path, params, streaming=True)

@@ -51,6 +51,11 @@ class DataDir:
     def task_key(self) -> Path:
         return self.root / "task.key"
 
+    @property
+    def credential_key(self) -> Path:
+        """What credentials are encrypted with. Whoever loses it loses them, and nothing else."""
+        return self.root / "credential.key"
+
     def backend(self, name: str) -> Path:
         """Where the agent of this backend remembers its pods."""
         return self.root / "backends" / name
@@ -65,6 +70,7 @@ class DataDir:
         for directory in (self.jetstream, self.storage, self.root / "logs"):
             directory.mkdir(exist_ok=True)
         secret(self.task_key)
+        secret(self.credential_key)
 
 
 def secret(path: Path) -> str:

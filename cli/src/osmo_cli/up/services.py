@@ -48,6 +48,7 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
     router_url = f"http://127.0.0.1:{where.ports.log_router}"
     reached_by_tasks = {"OSMO_LOG_ROUTER_URL": router_url, "OSMO_SERVICE_URL": where.base_url}
     key = {"OSMO_TASK_KEY_FILE": str(data_dir.task_key)}
+    data = {"OSMO_DATA_ROOT": str(data_dir.storage), "OSMO_CREDENTIAL_KEY_FILE": str(data_dir.credential_key)}
     router = {"OSMO_LOG_ROUTER_HOST": "127.0.0.1", "OSMO_LOG_ROUTER_PORT": str(where.ports.log_router)}
     edge = {
         "OSMO_HOST": where.host,
@@ -57,7 +58,7 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
         "OSMO_SEED_FILE": str(data_dir.seed),
     }
     found = [
-        Service("data", "osmo_data.__main__", {**shared, "OSMO_DATA_ROOT": str(data_dir.storage)}),
+        Service("data", "osmo_data.__main__", {**shared, **key, **data}),
         Service("submit", "osmo_submit.__main__", shared),
         Service(
             "scheduler", "osmo_scheduler.__main__", {**shared, **key, "OSMO_SHARD": "0", "OSMO_INSTANCE": "osmo-up"}
