@@ -157,7 +157,7 @@ async def test_refusals_come_with_their_code_place_and_workflow(house: House) ->
         await house.client.submit("default", http.SubmitBody(file="x"))
     assert refused.value.status == 400
     error = refused.value.error
-    assert (error.message, error.error_code, error.workflow_id) == ("no such key", "USAGE", "w")
+    assert (error.message, error.error_code, error.workflow_id) == ("no such key (line 3, column 5)", "USAGE", "w")
     assert (error.code, error.line, error.column, error.path) == ("spec.unknown_key", 3, 5, "workflow.x")
     assert error.request_id
 

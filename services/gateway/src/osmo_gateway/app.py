@@ -56,6 +56,7 @@ async def open_app(
             "catalogue": gateway.configs.follow,
             "clusters": gateway.estate.follow_clusters,
             "profiles": gateway.profiles.follow,
+            "apps": gateway.apps.follow,
             "connection": connection.watch,
             "readiness": lambda: _tell_ready(app, gateway),
         }
@@ -68,6 +69,7 @@ async def _tell_ready(app: App, gateway: Gateway) -> None:
         gateway.estate.catalogue_known,
         gateway.estate.clusters_known,
         gateway.profiles.known,
+        gateway.apps.known,
         gateway.projection.caught_up,
     ):
         await known.wait()

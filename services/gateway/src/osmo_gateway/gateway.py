@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 
 from osmo_eventlog.ports import Blobs, Connection
+from osmo_gateway.app_reads import AppReads
+from osmo_gateway.apps import AppRegistry
 from osmo_gateway.arrivals import Watchers
 from osmo_gateway.configs.keeper import ConfigKeeper
 from osmo_gateway.configs.reading import ConfigReads
@@ -21,6 +23,7 @@ from osmo_gateway.pools import Pools, Usage
 from osmo_gateway.profiles import Profiles
 from osmo_gateway.projection import Projection
 from osmo_gateway.resources import Resources
+from osmo_gateway.submissions import Submissions
 from osmo_gateway.task_reads import TaskReads
 from osmo_gateway.workflow_reads import WorkflowReads
 from osmo_service.clock import Clock
@@ -39,6 +42,7 @@ class Gateway:
     profiles: Profiles
     credentials: Credentials
     front_door: FrontDoor
+    submissions: Submissions
     workflows: WorkflowReads
     tasks: TaskReads
     pools: Pools
@@ -48,6 +52,8 @@ class Gateway:
     configs: ConfigKeeper
     config_reads: ConfigReads
     config_writes: ConfigWrites
+    apps: AppRegistry
+    app_reads: AppReads
 
     @classmethod
     def compose(
@@ -63,6 +69,9 @@ class Gateway:
         )
         usage = Usage(views, clock)
         keeper = ConfigKeeper(log, estate, clock, rng)
+        apps = AppRegistry(log, connection.blobs, clock, rng)
+        app_reads = AppReads(apps, views)
+        front_door = FrontDoor(connection.requests, connection.blobs, estate, own_writes, links)
         return cls(
             views=views,
             blobs=connection.blobs,
@@ -73,8 +82,11 @@ class Gateway:
             estate=estate,
             profiles=Profiles(log, estate, clock, rng),
             credentials=Credentials(connection.requests),
-            front_door=FrontDoor(connection.requests, connection.blobs, estate, own_writes, links),
-            workflows=WorkflowReads(views, own_writes, clock, links, PendingReads(connection.requests)),
+            front_door=front_door,
+            submissions=Submissions(front_door, app_reads, estate, views, own_writes),
+            workflows=WorkflowReads(
+                views, own_writes, clock, links, PendingReads(connection.requests), app_reads, estate
+            ),
             tasks=TaskReads(views, clock, links),
             pools=Pools(estate, usage, clock),
             resources=Resources(estate, usage, clock),
@@ -83,4 +95,6 @@ class Gateway:
             configs=keeper,
             config_reads=ConfigReads(keeper.book, estate, clock),
             config_writes=ConfigWrites(keeper, estate, views),
+            apps=apps,
+            app_reads=app_reads,
         )

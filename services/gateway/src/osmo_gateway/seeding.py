@@ -10,6 +10,7 @@ from osmo_domain.commit import Commit, encode_commit
 from osmo_domain.config import CONFIG_CODEC, ConfigEvent, ConfigRevised, ConfigSet
 from osmo_domain.errors import Stale
 from osmo_domain.ids import derived_uuid
+from osmo_domain.label_policy import check_labels_config
 from osmo_domain.pool import Backend, Pool, WorkflowSettings
 from osmo_eventlog.ports import EventLog
 from osmo_eventlog.subjects import config, config_revision
@@ -37,6 +38,8 @@ class Seed(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def sow(seed: Seed, event_log: EventLog, clock: Clock) -> None:
     """An object that somebody has written or deleted already stays as they left it."""
+    if seed.workflow is not None:
+        check_labels_config(seed.workflow.labels_config)
     written = {kind: await _written(event_log, kind) for kind in {kind for kind, _, _ in seed.objects()}}
     for kind, name, value in seed.objects():
         if name in written[kind]:

@@ -19,7 +19,10 @@ from osmo_api.http import (
 )
 from osmo_domain.errors import Rejected
 from osmo_domain.ids import pod_name, task_uuid
+from osmo_domain.label_policy import label_warnings
 from osmo_domain.workflow.status import HAS_ERROR_LOGS, WORKFLOW_FAILED, TaskStatus
+from osmo_gateway.app_reads import AppReads
+from osmo_gateway.estate import Estate
 from osmo_gateway.links import Links
 from osmo_gateway.own_writes import OwnWrites
 from osmo_gateway.pending_reads import PendingReads, may_wait
@@ -37,13 +40,22 @@ def workflow_not_found(id_or_uuid: str) -> Rejected:
 
 class WorkflowReads:
     def __init__(
-        self, views: WorkflowViews, own_writes: OwnWrites, clock: Clock, links: Links, pending: PendingReads
+        self,
+        views: WorkflowViews,
+        own_writes: OwnWrites,
+        clock: Clock,
+        links: Links,
+        pending: PendingReads,
+        apps: AppReads,
+        estate: Estate,
     ) -> None:
         self._views = views
         self._own_writes = own_writes
         self._clock = clock
         self._links = links
         self._pending = pending
+        self._apps = apps
+        self._estate = estate
 
     async def find(self, id_or_uuid: str) -> WorkflowRow:
         """The row of a workflow, with the caller's own writes in it. Raises Rejected where there is none."""
@@ -63,7 +75,10 @@ class WorkflowReads:
         if detail is None:
             raise workflow_not_found(id_or_uuid)
         reasons = await self._pending.reasons_at_once(detail.workflow) if may_wait(detail) else {}
-        return _answer(detail, self._links, self._clock.now(), reasons)
+        answer = _answer(detail, self._links, self._clock.now(), reasons)
+        owner, name = self._apps.origin(detail.workflow.app_uuid)
+        warnings = label_warnings(detail.workflow.labels, self._estate.catalogue.workflow.labels_config)
+        return msgspec.structs.replace(answer, app_owner=owner, app_name=name, warnings=list(warnings))
 
     async def why(self, id_or_uuid: str) -> WhyAnswer:
         """Why each group waits that does, and what would start it now. Transient when the scheduler does not say."""
@@ -81,12 +96,13 @@ class WorkflowReads:
         """`limit` entries, and whether there are more behind them."""
         rows = await self._views.workflows(msgspec.structs.replace(wanted, limit=wanted.limit + 1))
         now = self._clock.now()
-        entries = [_entry(row, self._links, now) for row in rows[: wanted.limit]]
+        entries = [_entry(row, self._links, now, self._apps.origin(row.app_uuid)) for row in rows[: wanted.limit]]
         return WorkflowListAnswer(workflows=entries, more_entries=len(rows) > wanted.limit)
 
 
-def _entry(row: WorkflowSummary, links: Links, now: datetime) -> WorkflowListEntry:
+def _entry(row: WorkflowSummary, links: Links, now: datetime, app: tuple[str | None, str | None]) -> WorkflowListEntry:
     workflow_id = row.workflow_id
+    app_owner, app_name = app
     return WorkflowListEntry(
         user=row.user,
         name=workflow_id,
@@ -103,8 +119,8 @@ def _entry(row: WorkflowSummary, links: Links, now: datetime) -> WorkflowListEnt
         grafana_url=None,
         dashboard_url=None,
         pool=row.pool or None,
-        app_owner=None,
-        app_name=None,
+        app_owner=app_owner,
+        app_name=app_name,
         app_version=row.app_version or None,
         priority=row.priority,
         labels=row.labels,

@@ -23,7 +23,7 @@ def text_answer(body: bytes) -> web.Response:
 
 def rejected_answer(error: Rejected, request_id: str) -> web.Response:
     body = ErrorAnswer(
-        message=error.message,
+        message=error.message + _place(error),
         error_code=error.error_code,
         workflow_id=error.workflow_id,
         code=error.code,
@@ -33,6 +33,13 @@ def rejected_answer(error: Rejected, request_id: str) -> web.Response:
         request_id=request_id,
     )
     return json_answer(body, status=error.http_status)
+
+
+def _place(error: Rejected) -> str:
+    """Where it is, for clients that show nothing but the message."""
+    if error.line is None:
+        return ""
+    return f" (line {error.line}, column {error.column})" if error.column is not None else f" (line {error.line})"
 
 
 def bad_request_answer(error: BadRequest) -> web.Response:

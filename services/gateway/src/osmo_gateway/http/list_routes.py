@@ -31,6 +31,7 @@ async def list_workflows(request: web.Request) -> web.Response:
     _check_page(limit, offset, least=0)
     if limit > _MOST:
         raise Rejected("list.limit", f"At most {_MOST} workflows are listed at once.")
+    app_uuid, app_version = gateway_of(request).app_reads.filter(params.text("app"))
     wanted = WorkflowFilter(
         users=await _users(request, params, all_users=all_users),
         name_part=params.text("name") or "",
@@ -42,6 +43,8 @@ async def list_workflows(request: web.Request) -> web.Response:
         priorities=priorities,
         labels=tuple(map(parse_selector, params.texts("label"))),
         absent_labels=params.texts("no_label"),
+        app_uuid=app_uuid,
+        app_version=app_version,
         descending=order is Order.DESC,
         offset=offset,
         limit=limit,

@@ -25,7 +25,7 @@ async def submit(request: web.Request) -> web.Response:
         said = "A submission needs either a workflow file in its body or the id of an earlier workflow, and not both."
         raise Rejected("submit.body_or_workflow_id", said, error_code="USAGE")
     caller = caller_of(request)
-    answer = await gateway_of(request).front_door.submit(
+    answer = await gateway_of(request).submissions.submit(
         SubmitRequest(
             pool=part(request, "pool"),
             user=caller.user,
