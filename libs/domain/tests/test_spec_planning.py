@@ -218,8 +218,9 @@ def test_what_fits_no_node_is_refused_with_the_largest_that_would(resource: str,
     assert (refusal.value.code, refusal.value.error_code) == ("admission.too_large", "RESOURCE")
 
 
-def test_while_no_node_is_known_everything_queues() -> None:
-    assert admitted(ask("{cpu: 1000}"), []) == []
+def test_while_no_node_is_known_everything_queues_and_is_told_so() -> None:
+    (warning,) = admitted(ask("{cpu: 1000}"), [])
+    assert warning.startswith("No node of platform cpu of pool lab is there now")
 
 
 def test_excluding_every_node_that_fits_is_warned_about() -> None:

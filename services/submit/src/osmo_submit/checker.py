@@ -12,8 +12,10 @@ from osmo_domain.plan import Plan
 from osmo_domain.pool import Pool, Priority
 from osmo_domain.requests import CheckData, DataChecked
 from osmo_domain.spec.admission import admit, check_guarantee
+from osmo_domain.spec.default_amounts import fill_in_amounts
 from osmo_domain.spec.model import InputSpec, TaskSpec, WorkflowSpec
 from osmo_domain.spec.planning import Draft, make_draft
+from osmo_domain.spec.resource_rules import check_rules
 from osmo_domain.spec.rules import (
     all_tasks,
     apply_environment,
@@ -66,7 +68,8 @@ class Checker:
         apply_environment(spec, terms.env_vars)
         upstreams = upstream_groups(spec)
         resources = resolve_resources(spec, pool)
-        check_task_count(spec, settings.max_num_tasks)
+        fill_in_amounts(resources, pool)
+        check_task_count(spec, min(settings.max_num_tasks, pool.max_num_tasks or settings.max_num_tasks))
         warnings = list(apply_policies(terms.labels, settings.labels_config)) if terms.alive is not None else []
         trail.remembered = ALL
         check_name_lengths(spec, settings.max_name_length)
@@ -75,7 +78,9 @@ class Checker:
         check_maintenance(pool, terms.roles)
         trail.remembered = ALL
         check_guarantee(spec, resources, pool, terms.priority)
-        warnings += admit(spec, resources, pool, self._known.nodes(pool, self._clock.now()))
+        nodes = self._known.nodes(pool, self._clock.now())
+        warnings += admit(spec, resources, pool, nodes)
+        check_rules(spec, resources, pool, nodes)
         draft = make_draft(spec, resources, upstreams, pool, settings, priority=terms.priority, labels=terms.labels)
         await self._check_data(terms.user, draft.plan)
         await check_users_credentials(self._requests, terms.user, spec)

@@ -16,6 +16,7 @@ from osmo_domain.errors import Rejected
 from osmo_domain.ids import CONFIG_NAME_PATTERN
 from osmo_domain.labels import is_label_key
 from osmo_domain.pool import GpuQuota
+from osmo_domain.spec.default_amounts import AMOUNTS, read_amount
 
 _MOST_GPUS: Final = 10_000_000
 _TIMES: Final = ("default_exec_timeout", "default_queue_timeout", "max_exec_timeout", "max_queue_timeout")
@@ -37,6 +38,7 @@ def check_pool(name: str, value: Any, objects: Objects, backends: Collection[str
     _check_limits(name, pool)
     _check_topology(name, pool)
     _check_exit_actions(name, pool)
+    _check_variables(name, pool)
     _check_names(name, pool, objects)
     _check_platforms(name, pool, objects)
 
@@ -121,6 +123,18 @@ def _check_exit_actions(name: str, pool: PoolConfig) -> None:
                 f'Pool {name}: "{codes}" are no exit codes; they look like 1,3-7.',
                 f"default_exit_actions.{action}",
             )
+
+
+def _check_variables(name: str, pool: PoolConfig) -> None:
+    """Defaults of what tasks ask for are amounts."""
+    places = {"common_default_variables": pool.common_default_variables}
+    places |= {f"platforms.{key}.default_variables": one.default_variables for key, one in pool.platforms.items()}
+    for path, variables in places.items():
+        for variable in AMOUNTS.keys() & variables.keys():
+            try:
+                read_amount(variable, variables[variable])
+            except Rejected as error:
+                raise refused("variable", f"Pool {name}: {error.message}", f"{path}.{variable}") from error
 
 
 def _check_names(name: str, pool: PoolConfig, objects: Objects) -> None:

@@ -54,7 +54,12 @@ def admit(
         fitting = [node for node in known if node_in_platform(node, platform)]
         users = [task.name for task in all_tasks(workflow) if task.resource == name]
         if fitting and users:
-            warnings += _check_fit(users[0], resource, fitting)
+            warnings += _check_fit(users[0], resource, fitting, platform)
+        elif users:
+            warnings.append(
+                f"No node of platform {resource.platform} of pool {pool.name} is there now: "
+                f"task {users[0]} will wait until one comes."
+            )
     for task in all_tasks(workflow):
         _check_privileges(task, resources[task.resource].platform, pool)
     return warnings
@@ -77,13 +82,14 @@ def _amounts(resource: ResourceSpec) -> Amounts:
     return resource.gpu or 0, resource.cpu or 0, resource.memory or 0, resource.storage or 0
 
 
-def _offered(node: NodeFact) -> Amounts:
-    """What the node could give to one task if none of ours ran there."""
+def _offered(node: NodeFact, platform: Platform) -> Amounts:
+    """What the node could give to one task, beside its control container, if none of ours ran there."""
+    control = platform.control
     return (
         max(node.gpu - node.used_gpu, 0),
-        max(int(node.cpu - node.used_cpu), 0),
-        max(node.memory_bytes - node.used_memory_bytes, 0),
-        max(node.storage_bytes - node.used_storage_bytes, 0),
+        max(int(node.cpu - node.used_cpu - control.cpu), 0),
+        max(node.memory_bytes - node.used_memory_bytes - control.memory_bytes, 0),
+        max(node.storage_bytes - node.used_storage_bytes - control.storage_bytes, 0),
     )
 
 
@@ -95,18 +101,17 @@ def _check_amounts(name: str, resource: ResourceSpec) -> None:
             )
 
 
-def _check_fit(task: str, resource: ResourceSpec, nodes: list[NodeFact]) -> list[str]:
+def _check_fit(task: str, resource: ResourceSpec, nodes: list[NodeFact], platform: Platform) -> list[str]:
     asked = _amounts(resource)
-    fitting = [node.name for node in nodes if all(a <= o for a, o in zip(asked, _offered(node), strict=True))]
+    fitting = [node.name for node in nodes if all(a <= o for a, o in zip(asked, _offered(node, platform), strict=True))]
     if not fitting:
-        raise _too_large(task, resource, asked, nodes)
+        raise _too_large(task, resource, asked, [_offered(node, platform) for node in nodes])
     if all(name in resource.nodes_excluded for name in fitting):
         return [f"Task {task} fits only on nodes that it excludes: it will wait until there are others."]
     return []
 
 
-def _too_large(task: str, resource: ResourceSpec, asked: Amounts, nodes: list[NodeFact]) -> Exception:
-    offers = [_offered(node) for node in nodes]
+def _too_large(task: str, resource: ResourceSpec, asked: Amounts, offers: list[Amounts]) -> Exception:
     for number, key in enumerate(_KEYS):
         largest = max(offer[number] for offer in offers)
         if asked[number] > largest:
