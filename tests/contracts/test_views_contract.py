@@ -408,3 +408,33 @@ async def test_resetting_events_of_pods_leaves_nothing(views: WorkflowViews) -> 
     await views.pod_events.apply([pod_event(3)], last_seq=3, keep=100)
     await views.pod_events.reset()
     assert (await views.pod_events.checkpoint(), await views.pod_events.of_workflow("w-1")) == (0, [])
+
+
+async def test_versions_tell_what_changed_since(views: WorkflowViews) -> None:
+    history = History()
+    for n in range(1, 4):
+        history.add(f"w-{n}", submitted("w", n))
+    await history.project(views)
+    before = dict(await views.versions(WorkflowFilter()))
+    assert before == {"w-1": 1, "w-2": 2, "w-3": 3}
+    history.add("w-2", GroupQueued(group="t0-group", at=T0))
+    await history.project(views)
+    assert dict(await views.versions(WorkflowFilter())) == {**before, "w-2": 4}
+    assert [await views.version(name) for name in ("w-2", derived_uuid("w", "3"), "none")] == [4, 3, None]
+    assert (await views.workflows(WorkflowFilter()))[1].last_seq == 4
+
+
+async def test_versions_are_listed_as_workflows_are(views: WorkflowViews) -> None:
+    history = History()
+    for n in range(1, 8):
+        history.add(f"w-{n}", submitted("w", n, user=f"u{n % 2}"))
+    await history.project(views)
+    for wanted in (
+        WorkflowFilter(descending=True, limit=3, offset=1),
+        WorkflowFilter(users=("u1",)),
+        WorkflowFilter(users=("nobody",)),
+        WorkflowFilter(ids=("w-2", "w-5", "none")),
+    ):
+        rows = await views.workflows(wanted)
+        assert await views.versions(wanted) == [(row.workflow_id, row.last_seq) for row in rows]
+    assert [name for name, _ in await views.versions(WorkflowFilter(ids=("w-2", "w-5")))] == ["w-2", "w-5"]

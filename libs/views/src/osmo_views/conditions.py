@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from osmo_domain.workflow.status import FINISHED, WORKFLOW_FINISHED, WorkflowStatus
+from osmo_domain.workflow.status import FINISHED, WORKFLOW_FINISHED, TaskStatus, WorkflowStatus
 from osmo_views.ports import LabelMatch, TaskFilter, WorkflowFilter
+from osmo_views.rows import UNPLACED_RANK, list_rank
 
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 
@@ -52,6 +53,7 @@ def storable(value: object) -> object:
 
 def workflow_conditions(wanted: WorkflowFilter) -> Conditions:
     c = Conditions()
+    c.one_of("workflow_id", wanted.ids)
     c.one_of("user_name", wanted.users)
     c.one_of("pool", wanted.pools)
     c.one_of("priority", wanted.priorities)
@@ -84,6 +86,15 @@ def _label(c: Conditions, match: LabelMatch) -> None:
     c.add("labels ->> {} LIKE ANY({}::text[])", match.key, patterns)
 
 
+def _list_rank(c: Conditions, statuses: Sequence[TaskStatus]) -> None:
+    """What follows from the statuses about the first column of the order, so that an index is read in the order of the list, from there on."""
+    ranks = {list_rank(status) for status in statuses}
+    if len(ranks) == 1:
+        c.add("list_rank = {}", *ranks)
+    elif ranks and max(ranks) < UNPLACED_RANK:
+        c.add("list_rank < {}", UNPLACED_RANK)
+
+
 def task_conditions(wanted: TaskFilter) -> Conditions:
     c = Conditions()
     c.one_of("user_name", wanted.users)
@@ -93,6 +104,7 @@ def task_conditions(wanted: TaskFilter) -> Conditions:
     c.one_of("status", wanted.statuses)
     if wanted.statuses and not FINISHED.intersection(wanted.statuses):
         c.add("ended_at IS NULL")
+    _list_rank(c, wanted.statuses)
     c.part_of("workflow_id", wanted.workflow_part)
     if wanted.started_after is not None:
         c.add("(started_at >= {} OR started_at IS NULL)", wanted.started_after)

@@ -127,7 +127,7 @@ def _weight(folded: Folded) -> int:
 def _collect(folded: Folded, mark: Touched, changes: Changes) -> None:
     """Turn what was touched of one workflow into rows."""
     state = folded.state
-    row = workflow_row(state, submit_seq=folded.submit_seq, shard=folded.shard)
+    row = workflow_row(state, submit_seq=folded.submit_seq, last_seq=folded.seq, shard=folded.shard)
     if mark.whole:
         changes.new_workflows.append(row)
         _collect_whole(state, changes)

@@ -23,11 +23,11 @@ from osmo_views.rows import (
     WorkflowRow,
     WorkflowSummary,
     is_written,
+    list_rank,
 )
 
 T = TypeVar("T")
 
-_RANKS = {TaskStatus.SCHEDULING: 0, TaskStatus.INITIALIZING: 1, TaskStatus.RUNNING: 2}
 _NOT_STARTED = datetime.max.replace(tzinfo=UTC)
 
 
@@ -89,6 +89,13 @@ class MemoryWorkflowViews:
         found.sort(key=lambda row: (row.submitted_at, row.submit_seq), reverse=wanted.descending)
         return [_summary(row) for row in found[wanted.offset : wanted.offset + wanted.limit]]
 
+    async def version(self, id_or_uuid: str) -> int | None:
+        row = await self.workflow(id_or_uuid)
+        return None if row is None else row.last_seq
+
+    async def versions(self, wanted: WorkflowFilter) -> Sequence[tuple[str, int]]:
+        return [(row.workflow_id, row.last_seq) for row in await self.workflows(wanted)]
+
     async def tasks(self, wanted: TaskFilter) -> Sequence[AttemptRow]:
         found = sorted(self._matching(wanted), key=_newest_first, reverse=True)
         return found[wanted.offset : wanted.offset + wanted.limit]
@@ -141,6 +148,7 @@ def _wants_workflow(wanted: WorkflowFilter, row: WorkflowRow) -> bool:
     hidden = not wanted.statuses and row.status is WorkflowStatus.FAILED_SUBMISSION
     return (
         not hidden
+        and _one_of(wanted.ids, row.workflow_id)
         and _one_of(wanted.users, row.user)
         and _one_of(wanted.pools, row.pool)
         and _one_of(wanted.priorities, row.priority)
@@ -182,7 +190,7 @@ def _label_matches(match: LabelMatch, labels: dict[str, str]) -> bool:
 
 def _newest_first(row: AttemptRow) -> tuple[int, datetime, datetime, str, int]:
     """Sort key for descending order."""
-    return -_RANKS.get(row.status, 3), row.started_at or _NOT_STARTED, row.submitted_at, row.task, row.retry_id
+    return -list_rank(row.status), row.started_at or _NOT_STARTED, row.submitted_at, row.task, row.retry_id
 
 
 def _grouped(rows: Iterable[AttemptRow], key: Callable[[AttemptRow], T]) -> dict[T, list[AttemptRow]]:

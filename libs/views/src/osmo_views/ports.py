@@ -5,12 +5,12 @@ Everything here may raise Transient when the database is away or slow; library e
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from osmo_domain.pool import Priority
-from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
+from osmo_domain.workflow.status import WORKFLOW_FINISHED, TaskStatus, WorkflowStatus
 from osmo_views.pod_events import PodEventViews
 from osmo_views.rows import (
     AliveCount,
@@ -23,6 +23,8 @@ from osmo_views.rows import (
     WorkflowRow,
     WorkflowSummary,
 )
+
+ALIVE: Final = tuple(status for status in WorkflowStatus if status not in WORKFLOW_FINISHED)
 
 
 class LabelMatch(Struct, frozen=True):
@@ -51,6 +53,7 @@ class WorkflowFilter(Struct, frozen=True):
     app_uuid: str = ""
     app_version: int = 0
     """0 does not filter."""
+    ids: tuple[str, ...] = ()
     descending: bool = False
     offset: int = 0
     limit: int = 20
@@ -104,6 +107,14 @@ class WorkflowViews(Protocol):
 
     async def attempt(self, workflow_id: str, task: str, retry_id: int | None = None) -> AttemptRow | None:
         """One attempt; the latest where `retry_id` is None."""
+        ...
+
+    async def version(self, id_or_uuid: str) -> int | None:
+        """`last_seq` of the workflow's row: what was read of it at the same version is what would be read now."""
+        ...
+
+    async def versions(self, wanted: WorkflowFilter) -> Sequence[tuple[str, int]]:
+        """Ids and versions of what `workflows` gives, in the same order: far cheaper than the rows."""
         ...
 
     async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowSummary]: ...

@@ -46,7 +46,7 @@ from osmo_views.rows import (
 from osmo_views.sql_text import sql
 
 _PROJECTION: Final = "workflows"
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Raised when rows come to mean something else: stored rows of another version are dropped and folded again."""
 
 _CHUNK: Final = 5_000
@@ -131,15 +131,18 @@ class PostgresWorkflowViews:
         return _attempt(row) if row else None
 
     async def workflows(self, wanted: WorkflowFilter) -> Sequence[WorkflowSummary]:
-        conditions = workflow_conditions(wanted)
-        query = sql("list_workflows").format(
-            columns=select_list(WorkflowSummary),
-            conditions=conditions,
-            direction="DESC" if wanted.descending else "ASC",
-            limit=conditions.bind(wanted.limit),
-            offset=conditions.bind(wanted.offset),
-        )
-        return [_summary(row) for row in await self._database.fetch(query, *conditions.args)]
+        query, args = _page("list_workflows", wanted, columns=select_list(WorkflowSummary))
+        return [_summary(row) for row in await self._database.fetch(query, *args)]
+
+    async def version(self, id_or_uuid: str) -> int | None:
+        query = f"SELECT last_seq FROM workflows WHERE {_key(id_or_uuid)} = $1"  # noqa: S608
+        row = await self._database.fetchrow(query, storable(id_or_uuid))
+        return int(row[0]) if row else None
+
+    async def versions(self, wanted: WorkflowFilter) -> Sequence[tuple[str, int]]:
+        query, args = _page("list_versions", wanted)
+        ids, versions = await self._database.fetchrow(query, *args)
+        return list(zip(ids or (), versions or (), strict=True))
 
     async def tasks(self, wanted: TaskFilter) -> Sequence[AttemptRow]:
         conditions = task_conditions(wanted)
@@ -193,6 +196,19 @@ async def _write(connection: Connection, table: Table, new: Sequence[Struct], ch
         await connection.execute(upsert(table), *whole_arrays(table, new[start : start + _CHUNK]))
     for start in range(0, len(changed), _CHUNK):
         await connection.execute(update(table), *moving_arrays(table, changed[start : start + _CHUNK]))
+
+
+def _page(name: str, wanted: WorkflowFilter, **more: str) -> tuple[str, list[object]]:
+    """The statement of a list of workflows, and its arguments."""
+    conditions = workflow_conditions(wanted)
+    query = sql(name).format(
+        conditions=conditions,
+        direction="DESC" if wanted.descending else "ASC",
+        limit=conditions.bind(wanted.limit),
+        offset=conditions.bind(wanted.offset),
+        **more,
+    )
+    return query, conditions.args
 
 
 def _key(id_or_uuid: str) -> str:

@@ -10,7 +10,7 @@ _MOST_BYTES = 1 << 48
 """More than any machine has; a plan may ask for more all the same, and must not stop the projection."""
 
 
-def workflow_row(state: Workflow, *, submit_seq: int, shard: int) -> WorkflowRow:
+def workflow_row(state: Workflow, *, submit_seq: int, last_seq: int, shard: int) -> WorkflowRow:
     plan = state.plan
     return WorkflowRow(
         workflow_id=state.workflow_id,
@@ -37,6 +37,7 @@ def workflow_row(state: Workflow, *, submit_seq: int, shard: int) -> WorkflowRow
         cancelled_by=storable_text(state.canceled_by),
         message=storable_text(state.message),
         tags=tuple(state.tags),
+        last_seq=last_seq,
     )
 
 

@@ -14,7 +14,8 @@ from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
 
 
 class WorkflowRow(Struct, frozen=True):
-    """One workflow. `submit_seq` is the position of its first commit: the order of submission."""
+    """One workflow. `submit_seq` is the position of its first commit: the order of submission. `last_seq` is that of the last commit which
+    is folded in here: the version of everything that is known of this workflow, its groups and attempts too."""
 
     workflow_id: str
     uuid: str
@@ -40,6 +41,7 @@ class WorkflowRow(Struct, frozen=True):
     cancelled_by: str
     message: str
     tags: tuple[str, ...]
+    last_seq: int
 
 
 class WorkflowSummary(Struct, frozen=True):
@@ -57,6 +59,7 @@ class WorkflowSummary(Struct, frozen=True):
     status: WorkflowStatus
     started_at: datetime | None
     ended_at: datetime | None
+    last_seq: int
 
 
 class GroupRow(Struct, frozen=True):
@@ -180,7 +183,16 @@ class NodeUse(Struct, frozen=True):
     storage_bytes: int
 
 
-WORKFLOW_MOVING: Final = ("status", "started_at", "ended_at", "cancelled_by", "message", "tags")
+_RANKS: Final = {TaskStatus.SCHEDULING: 0, TaskStatus.INITIALIZING: 1, TaskStatus.RUNNING: 2}
+UNPLACED_RANK: Final = len(_RANKS)
+
+
+def list_rank(status: TaskStatus) -> int:
+    """The place of a status in lists of attempts (the column `list_rank`)."""
+    return _RANKS.get(status, UNPLACED_RANK)
+
+
+WORKFLOW_MOVING: Final = ("status", "started_at", "ended_at", "cancelled_by", "message", "tags", "last_seq")
 GROUP_MOVING: Final = (
     "status", "message", "processing_at", "scheduling_at", "initializing_at", "started_at", "ended_at",
 )  # fmt: skip

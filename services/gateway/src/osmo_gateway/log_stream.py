@@ -20,9 +20,9 @@ from osmo_domain.workflow.status import WORKFLOW_FINISHED, TaskStatus
 from osmo_eventlog.ports import After, EventLog, Recorded
 from osmo_eventlog.subjects import LOGS, logs_of_task, logs_of_workflow, parse_log
 from osmo_eventlog.subjects import log as log_subject
+from osmo_gateway.arrivals import Watchers
 from osmo_gateway.log_lines import LineWriter
 from osmo_gateway.pattern.search import Search
-from osmo_gateway.arrivals import Watchers
 from osmo_service.clock import Clock
 from osmo_views.ports import WorkflowViews
 from osmo_views.rows import WorkflowRow
