@@ -29,6 +29,8 @@ class SubmitRequest(Struct, frozen=True, omit_defaults=True, tag="submit"):
     alive_workflows: int = 0
     """Of the user, as far as the asker knows; asked for only where the installation limits them."""
     alive_tasks: int = 0
+    pool_alive_workflows: int = 0
+    """Of the pool, likewise; at most what the pool allows."""
 
 
 class RestartRequest(Struct, frozen=True, omit_defaults=True, tag="restart"):

@@ -8,7 +8,7 @@ from osmo_gateway.app_reads import AppReads
 from osmo_gateway.estate import Estate
 from osmo_gateway.front_door import FrontDoor
 from osmo_gateway.own_writes import OwnWrites
-from osmo_views.ports import WorkflowViews
+from osmo_views.ports import ALIVE, WorkflowFilter, WorkflowViews
 
 
 class Submissions:
@@ -26,10 +26,24 @@ class Submissions:
         return await self._front_door.submit(await self._counted(request))
 
     async def _counted(self, request: SubmitRequest) -> SubmitRequest:
-        """With what the user has alive, their last submission here among it; counted only where it is limited."""
+        """With what the user and the pool have alive, the user's last submission here among it; counted only where it is limited."""
+        if request.dry_run or request.validation_only:
+            return request
+        return await self._counted_in_pool(await self._counted_of_user(request))
+
+    async def _counted_in_pool(self, request: SubmitRequest) -> SubmitRequest:
+        pool = self._estate.catalogue.pools.get(request.pool)
+        if pool is None or pool.max_num_workflows is None:
+            return request
+        await self._own_writes.visible(request.user)
+        wanted = WorkflowFilter(statuses=ALIVE, pools=(pool.name,), limit=pool.max_num_workflows)
+        alive = await self._views.workflows(wanted)
+        return msgspec.structs.replace(request, pool_alive_workflows=len(alive))
+
+    async def _counted_of_user(self, request: SubmitRequest) -> SubmitRequest:
         limits = self._estate.catalogue.workflow.user_workflow_limits
         limited = limits.max_num_workflows is not None or limits.max_num_tasks is not None
-        if not limited or request.dry_run or request.validation_only:
+        if not limited:
             return request
         await self._own_writes.visible(request.user)
         alive = await self._views.alive(request.user)

@@ -48,7 +48,7 @@ async def open_app(
     app = App(
         "submit",
         {
-            "pools": lambda: follow_catalogue(connection.log, catalogue, pools_known),
+            "pools": lambda: follow_catalogue(connection.log, catalogue, pools_known, known.changed),
             "nodes": lambda: follow_clusters(connection.log, clusters, nodes_known),
             "hints": numbers.write_hints,
             "front door": serve,

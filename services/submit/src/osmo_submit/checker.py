@@ -33,7 +33,7 @@ from osmo_service.clock import Clock
 from osmo_submit.credentials import check_users_credentials
 from osmo_submit.known import Known
 from osmo_submit.trail import ALL, NONE, Trail
-from osmo_submit.user_limits import Alive, check_user_limits
+from osmo_submit.user_limits import Alive, check_pool_limit, check_user_limits
 from osmo_submit.workflows import Workflows
 
 ADMIN: Final = "osmo-admin"
@@ -93,6 +93,7 @@ class Checker:
         trail.remembered = NONE
         if terms.alive is not None:
             check_user_limits(terms.user, terms.alive, draft.plan, self._known.settings.user_workflow_limits)
+            check_pool_limit(terms.pool, terms.alive)
 
     async def _check_earlier_workflows(self, spec: WorkflowSpec) -> list[str]:
         """What is taken from an earlier workflow must have ended there. Warnings where it kept nothing."""

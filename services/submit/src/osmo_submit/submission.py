@@ -116,7 +116,7 @@ class Submissions:
 
 
 def terms_of(request: SubmitRequest, pool: Pool, labels: dict[str, str]) -> Terms:
-    alive = Alive(request.alive_workflows, request.alive_tasks)
+    alive = Alive(request.alive_workflows, request.alive_tasks, request.pool_alive_workflows)
     return Terms(request.user, pool, request.priority, request.roles, request.env_vars, labels, alive)
 
 

@@ -1,4 +1,4 @@
-"""How much one user may have alive at once.
+"""How much one user, and one pool, may have alive at once.
 
 Counted by the gateway, which has the views: they may be a moment behind other gateways, so the limits are of courtesy and not of capacity.
 """
@@ -7,14 +7,15 @@ from msgspec import Struct
 
 from osmo_domain.errors import Rejected
 from osmo_domain.plan import Plan
-from osmo_domain.pool import UserLimits
+from osmo_domain.pool import Pool, UserLimits
 
 
 class Alive(Struct, frozen=True):
-    """What the user has alive without the submission at hand."""
+    """What the user, and the pool, have alive without the submission at hand."""
 
     workflows: int = 0
     tasks: int = 0
+    in_pool: int = 0
 
 
 def check_user_limits(user: str, alive: Alive, plan: Plan, limits: UserLimits) -> None:
@@ -27,3 +28,11 @@ def check_user_limits(user: str, alive: Alive, plan: Plan, limits: UserLimits) -
     if most is not None and alive.tasks + new > most:
         said = f"User {user} has {alive.tasks} tasks that have not ended, and this would add {new}; {most} are allowed at once."
         raise Rejected("submit.user_tasks", said)
+
+
+def check_pool_limit(pool: Pool, alive: Alive) -> None:
+    """Refused with `submit.pool_workflows`, class USAGE."""
+    most = pool.max_num_workflows
+    if most is not None and alive.in_pool + 1 > most:
+        said = f"Pool {pool.name} has {alive.in_pool} workflows that have not ended; it allows {most} at once."
+        raise Rejected("submit.pool_workflows", said, error_code="USAGE")

@@ -13,12 +13,9 @@ from osmo_domain.configuration.decide import Note
 from osmo_domain.configuration.kinds import ConfigType, single_name
 from osmo_domain.configuration.normal import default_of
 from osmo_domain.configuration.refusals import refused
-from osmo_domain.workflow.status import WORKFLOW_FINISHED, WorkflowStatus
 from osmo_gateway.configs.keeper import ConfigKeeper
 from osmo_gateway.estate import Estate
-from osmo_views.ports import WorkflowFilter, WorkflowViews
-
-_ALIVE = tuple(status for status in WorkflowStatus if status not in WORKFLOW_FINISHED)
+from osmo_views.ports import ALIVE, WorkflowFilter, WorkflowViews
 
 
 class ConfigWrites:
@@ -106,7 +103,7 @@ class ConfigWrites:
         for what, pools in self._shaken(event):
             if not pools:
                 continue
-            wanted = WorkflowFilter(statuses=_ALIVE, pools=pools, limit=1)
+            wanted = WorkflowFilter(statuses=ALIVE, pools=pools, limit=1)
             if found := await self._views.workflows(wanted):
                 raise refused("in_use", f"{what} has live workflows, for example {found[0].workflow_id}.")
 
