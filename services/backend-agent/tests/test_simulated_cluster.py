@@ -62,6 +62,7 @@ def test_times_are_those_of_the_script_and_not_of_the_look() -> None:
         ({"SIM_EXIT_CODE": ""}, "SIM_EXIT_CODE: ''"),
         ({"SIM_START_SECONDS": "1e99"}, "SIM_START_SECONDS"),
         ({"SIM_EVICT": "yes"}, "SIM_EVICT: 'yes'"),
+        ({"SIM_OOM": "1,"}, "SIM_OOM: '1,'"),
     ],
 )
 def test_a_value_that_makes_no_sense_fails_the_pod_and_is_named(variables: dict[str, str], words: str) -> None:

@@ -187,6 +187,7 @@ class SimulatedCluster:
             run_s=script.run_s,
             exit_code=script.exit_code,
             evicted=script.evicted,
+            out_of_memory=script.out_of_memory,
             image_missing=script.image_missing,
             mistake=script.mistake,
         )

@@ -9,6 +9,8 @@ from osmo_domain.cluster import ContainerState, PodFact, PodPhase
 AttemptKey = tuple[str, str, int]
 """(workflow uuid, task, attempt)."""
 
+SIGKILLED = 137
+
 ENDED = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
 
 
@@ -28,6 +30,7 @@ class Pod(Struct):
     run_s: float = 0
     exit_code: int = 0
     evicted: bool = False
+    out_of_memory: bool = False
     image_missing: bool = False
     mistake: str = ""
     reason: str = ""
@@ -54,7 +57,7 @@ class Pod(Struct):
             self._end()
 
     def _end(self) -> None:
-        clean = self.exit_code == 0 and not self.evicted
+        clean = self.exit_code == 0 and not self.evicted and not self.out_of_memory
         self.phase = PodPhase.SUCCEEDED if clean else PodPhase.FAILED
         self.message = self.mistake
         if self.evicted:
@@ -77,6 +80,8 @@ class Pod(Struct):
         )
 
     def _containers(self) -> tuple[ContainerState, ...]:
+        if self.ended and self.out_of_memory and not self.reason:
+            return (ContainerState(self.task, "user", SIGKILLED, "OOMKilled"),)
         if self.ended and not self.reason:
             reason = "Completed" if self.exit_code == 0 else "Error"
             return (ContainerState(self.task, "user", self.exit_code, reason, self.mistake),)

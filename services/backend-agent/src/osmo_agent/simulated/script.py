@@ -3,7 +3,8 @@
 SIM_SECONDS        how long the command runs (default 0)
 SIM_EXIT_CODE      what it exits with (default 0); `1,0` = the first attempt 1, every later one 0
 SIM_START_SECONDS  how long the pod takes from being made to running (default 0)
-SIM_EVICT          `1`: the pod is evicted when SIM_SECONDS are over
+SIM_EVICT          `1`: the pod is evicted when SIM_SECONDS are over; `1,0` = the first attempt is, later ones are not
+SIM_OOM            `1`: the command is killed for using too much memory when SIM_SECONDS are over; `1,0` likewise
 SIM_REFUSE         `1`: the cluster refuses the group
 
 A value that makes no sense fails the pod at its start, with a message that names it. An image whose name or tag begins with `missing`
@@ -28,6 +29,7 @@ class Script:
     run_s: float = 0
     exit_code: int = 0
     evicted: bool = False
+    out_of_memory: bool = False
     image_missing: bool = False
     mistake: str = ""
 
@@ -39,7 +41,8 @@ def read_script(task: TaskPlan, retry_id: int) -> Script:
             start_s=_seconds(environment, "SIM_START_SECONDS"),
             run_s=_seconds(environment, "SIM_SECONDS"),
             exit_code=_exit_code(environment, retry_id),
-            evicted=_flag(environment, "SIM_EVICT"),
+            evicted=_flag(environment, "SIM_EVICT", retry_id),
+            out_of_memory=_flag(environment, "SIM_OOM", retry_id),
             image_missing=_MISSING_IMAGE.fullmatch(task.image) is not None,
         )
     except ValueError as error:
@@ -64,14 +67,19 @@ def _seconds(environment: dict[str, str], name: str) -> float:
 def _exit_code(environment: dict[str, str], retry_id: int) -> int:
     text = environment.get("SIM_EXIT_CODE", "0")
     codes = text.split(",")
-    code = codes[min(retry_id, len(codes) - 1)].strip()
+    code = _of_attempt(codes, retry_id)
     if not re.fullmatch(r"[0-9]{1,3}", code) or int(code) > 255:
         raise ValueError(f"SIM_EXIT_CODE: {text!r} is no exit code from 0 to 255, nor a list of them, one per attempt")
     return int(code)
 
 
-def _flag(environment: dict[str, str], name: str) -> bool:
+def _flag(environment: dict[str, str], name: str, retry_id: int) -> bool:
     text = environment.get(name, "0")
-    if text not in {"0", "1"}:
-        raise ValueError(f"{name}: {text!r} is neither 0 nor 1")
-    return text == "1"
+    flags = text.split(",")
+    if not {flag.strip() for flag in flags} <= {"0", "1"}:
+        raise ValueError(f"{name}: {text!r} is neither 0 nor 1, nor a list of them, one per attempt")
+    return _of_attempt(flags, retry_id) == "1"
+
+
+def _of_attempt(listed: list[str], retry_id: int) -> str:
+    return listed[min(retry_id, len(listed) - 1)].strip()
