@@ -3,7 +3,7 @@
 What could run when others are done is admitted, and waits; so is everything while no node of the platform is known.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from osmo_domain.cluster import NodeFact
 from osmo_domain.clusters import node_in_platform
@@ -46,20 +46,14 @@ def admit(
     workflow: WorkflowSpec, resources: Mapping[str, ResourceSpec], pool: Pool, nodes: Iterable[NodeFact]
 ) -> list[str]:
     """Warnings. Refused with `admission.*`: class RESOURCE, or USER for amounts that no rule allows."""
-    known = list(nodes)
+    known = nodes if isinstance(nodes, Collection) else list(nodes)
     warnings: list[str] = []
     for name, resource in resources.items():
         platform = _platform(name, resource, pool)
         _check_amounts(name, resource)
-        fitting = [node for node in known if node_in_platform(node, platform)]
         users = [task.name for task in all_tasks(workflow) if task.resource == name]
-        if fitting and users:
-            warnings += _check_fit(users[0], resource, fitting, platform)
-        elif users:
-            warnings.append(
-                f"No node of platform {resource.platform} of pool {pool.name} is there now: "
-                f"task {users[0]} will wait until one comes."
-            )
+        if users:
+            warnings += _check_fit(users[0], resource, known, platform, pool)
     for task in all_tasks(workflow):
         _check_privileges(task, resources[task.resource].platform, pool)
     return warnings
@@ -101,14 +95,27 @@ def _check_amounts(name: str, resource: ResourceSpec) -> None:
             )
 
 
-def _check_fit(task: str, resource: ResourceSpec, nodes: list[NodeFact], platform: Platform) -> list[str]:
+def _check_fit(
+    task: str, resource: ResourceSpec, nodes: Iterable[NodeFact], platform: Platform, pool: Pool
+) -> list[str]:
+    """Looks no further than the first node that will do: a submission costs the same on ten nodes and on ten thousand."""
     asked = _amounts(resource)
-    fitting = [node.name for node in nodes if all(a <= o for a, o in zip(asked, _offered(node, platform), strict=True))]
-    if not fitting:
-        raise _too_large(task, resource, asked, [_offered(node, platform) for node in nodes])
-    if all(name in resource.nodes_excluded for name in fitting):
+    offers: list[Amounts] = []
+    excluded = False
+    for node in nodes:
+        if not node_in_platform(node, platform):
+            continue
+        offers.append(_offered(node, platform))
+        if all(a <= o for a, o in zip(asked, offers[-1], strict=True)):
+            if node.name not in resource.nodes_excluded:
+                return []
+            excluded = True
+    if excluded:
         return [f"Task {task} fits only on nodes that it excludes: it will wait until there are others."]
-    return []
+    if offers:
+        raise _too_large(task, resource, asked, offers)
+    nobody = f"No node of platform {resource.platform} of pool {pool.name} is there now"
+    return [f"{nobody}: task {task} will wait until one comes."]
 
 
 def _too_large(task: str, resource: ResourceSpec, asked: Amounts, offers: list[Amounts]) -> Exception:
