@@ -72,6 +72,12 @@ def _requests_of(api: FakeApi) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self.serve()
 
+        def do_PATCH(self) -> None:
+            self.serve()
+
+        def do_DELETE(self) -> None:
+            self.serve()
+
         def serve(self) -> None:
             parts = urlsplit(self.path)
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

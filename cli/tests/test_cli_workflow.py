@@ -67,25 +67,53 @@ def test_requests_say_who_and_which_client(osmo: Any, api: Any) -> None:
     assert headers["Content-Type"] == "application/json"
 
 
-def test_a_template_is_rendered_by_the_server_first(osmo: Any, api: Any, spec: Path) -> None:
+def test_a_template_is_sent_as_it_was_written(osmo: Any, api: Any, spec: Path) -> None:
     spec.write_text(TEMPLATED)
-    api.on("POST", SUBMIT, RENDERED, SUBMITTED)
+    api.on("POST", SUBMIT, SUBMITTED)
     ran = osmo(
         "workflow", "submit", str(spec), "-p", "team", "--set", "a=1", "b=2", "--set-string", "c=3", "-t", "json"
     )
     assert ran.code == 0
     assert json.loads(ran.out) == SUBMITTED
+    (request,) = api.seen("POST", SUBMIT)
+    assert request.query == {}
+    assert request.body == {
+        "file": TEMPLATED,
+        "set_variables": ["a=1", "b=2"],
+        "set_string_variables": ["c=3"],
+        "uploaded_templated_spec": None,
+    }
+
+
+LOCAL = "      files:\n        - {path: /tmp/a, localpath: run.sh}\n"
+
+
+def test_a_template_with_local_files_is_rendered_by_the_server_first(osmo: Any, api: Any, spec: Path) -> None:
+    template = TEMPLATED.replace("default-values", f"{LOCAL}default-values")
+    spec.write_text(template)
+    (spec.parent / "run.sh").write_text("echo hi\n")
+    api.on("POST", SUBMIT, {**RENDERED, "spec": PLAIN + LOCAL}, SUBMITTED)
+    assert osmo("workflow", "submit", str(spec), "-p", "team", "--set", "a=1").code == 0
     first, second = api.seen("POST", SUBMIT)
     assert first.query == {"dry_run": ["True"]}
-    assert first.body["file"] == TEMPLATED
+    assert first.body["file"] == template
     assert first.body["uploaded_templated_spec"] is None
     assert second.query == {"dry_run": ["False"]}
     assert second.body == {
-        "file": PLAIN,
-        "set_variables": ["a=1", "b=2"],
-        "set_string_variables": ["c=3"],
-        "uploaded_templated_spec": TEMPLATED,
+        "file": PLAIN + LOCAL.replace("localpath: run.sh", 'contents: "echo hi\\n"'),
+        "set_variables": ["a=1"],
+        "set_string_variables": [],
+        "uploaded_templated_spec": template,
     }
+
+
+def test_what_is_refused_in_a_rendered_text_is_shown_there(osmo: Any, api: Any, spec: Path) -> None:
+    spec.write_text(TEMPLATED.replace("default-values", f"{LOCAL}default-values"))
+    (spec.parent / "run.sh").write_text("echo hi\n")
+    api.on("POST", SUBMIT, {**RENDERED, "spec": PLAIN + LOCAL}, refused(api, line=5, column=7))
+    ran = osmo("workflow", "submit", str(spec), "-p", "team")
+    assert f"  --> {spec} (rendered):5:7" in ran.out.splitlines()
+    assert "  5 |       image: x" in ran.out.splitlines()
 
 
 def test_a_dry_run_prints_the_rendered_spec_and_stops(osmo: Any, api: Any, spec: Path) -> None:
@@ -95,12 +123,18 @@ def test_a_dry_run_prints_the_rendered_spec_and_stops(osmo: Any, api: Any, spec:
     assert len(api.requests) == 1
 
 
-def test_validation_of_a_template_renders_and_validates(osmo: Any, api: Any, spec: Path) -> None:
+def test_validation_of_a_template_is_one_request_unless_it_names_local_files(osmo: Any, api: Any, spec: Path) -> None:
     spec.write_text(TEMPLATED)
-    api.on("POST", SUBMIT, RENDERED, {"logs": "Workflow validation succeeded.", "warnings": ["w"]})
+    validated = {"logs": "Workflow validation succeeded.", "warnings": ["w"]}
+    api.on("POST", SUBMIT, validated)
     ran = osmo("workflow", "validate", str(spec), "-p", "team")
     assert (ran.code, ran.out) == (0, "Workflow validation succeeded.\nWARNING: w\n")
-    first, second = api.seen("POST", SUBMIT)
+    assert [request.query for request in api.seen("POST", SUBMIT)] == [{"validation_only": ["True"]}]
+    spec.write_text(TEMPLATED.replace("default-values", f"{LOCAL}default-values"))
+    (spec.parent / "run.sh").write_text("echo hi\n")
+    api.on("POST", SUBMIT, {**RENDERED, "spec": PLAIN + LOCAL}, validated)
+    assert osmo("workflow", "validate", str(spec), "-p", "team").code == 0
+    first, second = api.seen("POST", SUBMIT)[1:]
     assert first.query == {"validation_only": ["True"], "dry_run": ["True"]}
     assert second.query == {"validation_only": ["True"], "dry_run": ["False"]}
     assert second.body["uploaded_templated_spec"] is None
@@ -143,11 +177,11 @@ def test_a_missing_spec_file_is_a_refused_submission(osmo: Any) -> None:
 
 def test_an_id_in_place_of_a_file_submits_that_workflow_again(osmo: Any, api: Any) -> None:
     api.on("POST", SUBMIT, {**SUBMITTED, "name": "hello-2"})
-    ran = osmo("workflow", "submit", "hello-1", "-p", "team")
+    ran = osmo("workflow", "submit", "hello-1", "-p", "team", "--set-env", "A=b", "--label", "k=v", "--priority", "LOW")
     assert ran.code == 0
     assert "Workflow ID        - hello-2" in ran.out
     (request,) = api.seen("POST", SUBMIT)
-    assert request.query == {"workflow_id": ["hello-1"]}
+    assert request.query == {"workflow_id": ["hello-1"], "env_vars": ["A=b"], "label": ["k=v"], "priority": ["LOW"]}
     assert request.body is None
 
 

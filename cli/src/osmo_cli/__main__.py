@@ -17,11 +17,16 @@ COMMANDS = {
     "version": ("osmo_cli.commands.version", "show the versions of this client and of the server"),
     "up": ("osmo_cli.up.command", "run the whole of osmo on this machine"),
     "workflow": ("osmo_cli.commands.workflow", "submit workflows, follow and stop them"),
+    "exec": ("osmo_cli.commands.not_yet", "short for `osmo workflow exec` (not in this release)"),
+    "port-forward": ("osmo_cli.commands.not_yet", "short for `osmo workflow port-forward` (not in this release)"),
+    "rsync": ("osmo_cli.commands.not_yet", "short for `osmo workflow rsync` (not in this release)"),
     "task": ("osmo_cli.commands.task", "list tasks"),
+    "app": ("osmo_cli.commands.app", "keep specs on the server, and submit them"),
     "pool": ("osmo_cli.commands.pool", "list pools and their quotas"),
     "resource": ("osmo_cli.commands.resource", "list nodes and what is free on them"),
     "explain": ("osmo_cli.commands.explain", "what a key of a workflow file means"),
     "credential": ("osmo_cli.commands.credential", "keep secrets that workflows use"),
+    "config": ("osmo_cli.commands.config", "show and change the configuration of the installation"),
     "profile": ("osmo_cli.commands.profile", "show and change your settings"),
 }
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")

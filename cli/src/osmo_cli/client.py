@@ -42,8 +42,19 @@ class Client:
         extra = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return _json(read_all(self._send("POST", path, params, body, extra=extra)))
 
+    def patch(self, path: str, params: Params | None = None, body: object = None) -> Any:
+        return _json(read_all(self._send("PATCH", path, params, body)))
+
+    def text(self, path: str, params: Params | None = None) -> str:
+        """An answer that is plain text, whole."""
+        return read_all(self._send("GET", path, params)).decode("utf-8", "replace")
+
     def delete(self, path: str, params: Params | None = None) -> Any:
         return _json(read_all(self._send("DELETE", path, params)))
+
+    def write(self, method: str, path: str, body: object) -> Any:
+        """Any verb with a body. It is not repeated when the connection breaks."""
+        return _json(read_all(self._send(method, path, None, body)))
 
     def stream(self, path: str, params: Params | None = None) -> http.client.HTTPResponse:
         """The open response of a text that may grow for as long as the workflow runs."""

@@ -16,14 +16,29 @@ TEMPLATE_MARKS = ("{%", "{{", "{#", "default-values")
 MAX_LOCAL_BYTES = 32 * 1024 * 1024
 
 
-def is_templated(text: str) -> bool:
-    return any(mark in text for mark in TEMPLATE_MARKS)
+def needs_two_passes(text: str) -> bool:
+    """Whether the server must render the text before its local files can be found: they are named in a template."""
+    return "localpath" in text and any(mark in text for mark in TEMPLATE_MARKS)
 
 
-def read_spec(path: Path) -> str:
-    """The text of a spec file. SubmissionError where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class SpecSource:
+    """A spec to be submitted: its text, what to call it, and where the local files that it names are looked for."""
+
+    text: str
+    name: str
+    directory: Path
+
+    @property
+    def stem(self) -> str:
+        """What a workflow of it is called where nobody says a better name."""
+        return Path(self.name).stem
+
+
+def read_spec(path: Path) -> SpecSource:
+    """A spec file. SubmissionError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return SpecSource(path.read_text(encoding="utf-8"), str(path), path.resolve().parent)
     except OSError as error:
         raise SubmissionError(f"Cannot read the workflow file {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:

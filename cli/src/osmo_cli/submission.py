@@ -1,30 +1,37 @@
-"""The requests behind `workflow submit` and `workflow validate`: a first pass that renders a template, and one that counts."""
+"""The requests behind `workflow submit`, `workflow validate` and `app submit`.
+
+One request that carries the spec as it was written, so that places in refusals are places in the file. Only a template that names local
+files takes two, as in the public CLI: a first one that renders it, and one with the rendered text and the files' contents in it.
+"""
 
 import re
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from osmo_cli.client import Client, Param
 from osmo_cli.errors import CliError, CredentialError, SubmissionError, UserError
-from osmo_cli.spec_file import is_templated, read_spec, with_local_files
+from osmo_cli.spec_file import SpecSource, needs_two_passes, with_local_files
 
 WORKFLOW_ID = re.compile(r".+-[0-9]+")
 
 
 @dataclass(slots=True)
 class Submission:
-    """One file, one pool and what the flags said. `sent` is the text that the server judged last, `sent_name` what to call it."""
+    """One spec, one pool and what the flags said. `app` are the parameters that name the app it came from.
+
+    `sent` is the text that the server judged last, `sent_name` what to call it.
+    """
 
     client: Client
     pool: str
-    file: Path
+    source: SpecSource
     set_variables: list[str] = field(default_factory=list)
     set_strings: list[str] = field(default_factory=list)
     env: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     priority: str | None = None
+    app: dict[str, Param] = field(default_factory=dict)
     sent: str = ""
     sent_name: str = ""
 
@@ -34,7 +41,7 @@ class Submission:
 
     def rendered(self) -> str:
         """The spec after templating, as the server renders it; nothing is stored."""
-        answer = self._post({"dry_run": True}, read_spec(self.file), original=None)
+        answer = self._post({"dry_run": True}, self.source.text, original=None)
         return str(answer["spec"])
 
     def submit(self) -> Any:
@@ -45,39 +52,48 @@ class Submission:
         return self._final({"validation_only": True}, key=None)
 
     def _final(self, params: dict[str, Param], *, key: str | None) -> Any:
-        original = read_spec(self.file)
-        templated = is_templated(original)
-        body = original
-        if templated:
+        body = original = self.source.text
+        two_passes = needs_two_passes(original)
+        if two_passes:
             body = str(
                 self._post({**_only(params, "validation_only"), "dry_run": True}, original, original=None)["spec"]
             )
             params = {**params, "dry_run": False}
-        body = with_local_files(body, self.file.resolve().parent)
+        body = with_local_files(body, self.source.directory)
         validating = "validation_only" in params
-        uploaded = original if templated and not validating else None
+        uploaded = original if two_passes and not validating else None
         try:
-            return self._post(params, body, original=uploaded, key=key)
+            return self._post(params, body, original=uploaded, key=key, rendered=two_passes)
         except (SubmissionError, CredentialError, UserError) as error:
             if validating or not _refused(error):
                 raise
-            raise _submit_failed(error, self.file.stem) from error
+            raise _submit_failed(error, self.source.stem) from error
 
-    def _post(self, params: dict[str, Param], text: str, *, original: str | None, key: str | None = None) -> Any:
-        self.sent, self.sent_name = text, str(self.file) if original is None else f"{self.file} (rendered)"
+    def _post(
+        self,
+        params: dict[str, Param],
+        text: str,
+        *,
+        original: str | None,
+        key: str | None = None,
+        rendered: bool = False,
+    ) -> Any:
+        self.sent, self.sent_name = text, f"{self.source.name} (rendered)" if rendered else self.source.name
         body = {
             "file": text,
             "set_variables": self.set_variables,
             "set_string_variables": self.set_strings,
             "uploaded_templated_spec": original,
         }
-        query = {**params, "priority": self.priority, "label": self.labels}
+        query = {**params, "priority": self.priority, "label": self.labels, **self.app}
         return self.client.post(f"api/pool/{self.pool}/workflow", query, body, idempotency_key=key)
 
 
-def resubmit(client: Client, pool: str, workflow_id: str, *, priority: str | None, labels: list[str]) -> Any:
+def resubmit(
+    client: Client, pool: str, workflow_id: str, *, priority: str | None, labels: list[str], env: list[str]
+) -> Any:
     """Submit what an earlier workflow was made of once more."""
-    query: dict[str, Param] = {"workflow_id": workflow_id, "priority": priority, "label": labels}
+    query: dict[str, Param] = {"workflow_id": workflow_id, "priority": priority, "label": labels, "env_vars": env}
     try:
         return client.post(f"api/pool/{pool}/workflow", query, idempotency_key=uuid.uuid4().hex)
     except (SubmissionError, CredentialError, UserError) as error:

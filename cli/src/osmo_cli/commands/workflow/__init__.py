@@ -15,6 +15,9 @@ COMMANDS = {
     "spec": ("osmo_cli.commands.workflow.spec", "show the spec that a workflow was made of"),
     "cancel": ("osmo_cli.commands.workflow.cancel", "stop workflows"),
     "restart": ("osmo_cli.commands.workflow.restart", "run again what failed of a workflow"),
+    "exec": ("osmo_cli.commands.not_yet", "run a command in a task (not in this release)"),
+    "port-forward": ("osmo_cli.commands.not_yet", "reach a port of a task (not in this release)"),
+    "rsync": ("osmo_cli.commands.not_yet", "copy files to and from a task (not in this release)"),
     "tag": ("osmo_cli.commands.workflow.tag", "list tags, add and remove them"),
 }
 

@@ -7,6 +7,7 @@ from osmo_cli.arguments import add_label, add_set
 from osmo_cli.default_pool import default_pool
 from osmo_cli.output import say
 from osmo_cli.session import Session
+from osmo_cli.spec_file import read_spec
 from osmo_cli.submission import Submission
 
 
@@ -21,7 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     args, client = session.args, session.client()
     pool = args.pool or default_pool(client)
-    submission = Submission(client, pool, Path(args.workflow_file), args.set, args.set_string, labels=args.label)
+    source = read_spec(Path(args.workflow_file))
+    submission = Submission(client, pool, source, args.set, args.set_string, labels=args.label)
     args.judged = submission.judged
     answer = submission.validate()
     say(answer["logs"])
