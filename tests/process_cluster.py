@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from osmo_agent.process.shims import end_shim
 from osmo_domain.cluster import PodFact, PodPhase
 from osmo_domain.command import CreateGroup, DeleteGroup, RestartTasks
 from osmo_domain.plan import GroupPlan, TaskPlan
+from osmo_runtime.pod_secrets import PodSecrets
 from osmo_runtime.shim.pod_dir import PodDir
 from osmo_service.clock import SystemClock
 
@@ -53,7 +54,13 @@ class Cluster:
     state_dir: Path
     facts: list[PodFact] = field(default_factory=list)
 
-    async def create(self, *tasks: TaskPlan, barrier: bool = False, retry_id: int = 0) -> None:
+    async def create(
+        self,
+        *tasks: TaskPlan,
+        barrier: bool = False,
+        retry_id: int = 0,
+        secrets: Mapping[str, PodSecrets] | None = None,
+    ) -> None:
         names = [task.name for task in tasks]
         await self.runtime.apply_group(
             CreateGroup(
@@ -66,7 +73,8 @@ class Cluster:
                 nodes=dict.fromkeys(names, "node"),
                 group=GroupPlan("group", tasks, barrier=barrier),
                 tokens=dict.fromkeys(names, "token"),
-            )
+            ),
+            secrets,
         )
 
     async def delete(self, task: str = "a", *, force: bool = False) -> None:

@@ -176,9 +176,9 @@ async def test_no_value_is_stored_anywhere_in_the_clear(up: Installation, osmo: 
     assert ends(await somebody.over(name)) == {"t": ("FAILED", 127)}
     await osmo("credential", "set", "github", "--payload", "k=0r-battery-st4ple")
     await osmo("credential", "delete", "ssh")
-    pods = up.data_dir / "backends/default/pods"
+    pods = [up.data_dir / "backends/default" / folder for folder in ("pods", "trash")]
     async with asyncio.timeout(30):
-        while list(pods.iterdir()):
+        while any(list(folder.iterdir()) for folder in pods):
             await asyncio.sleep(0.02)
     stored = dict(files(up.directory))
     dumped = await dump(up.database_url)
