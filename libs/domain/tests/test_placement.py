@@ -58,14 +58,14 @@ def test_high_before_normal_before_low_then_first_come() -> None:
     assert waits(decision) == {"late": "capacity", "low": "capacity"}
 
 
-def test_a_gang_starts_whole_or_not_at_all_and_leaves_its_room_to_others() -> None:
+def test_a_gang_that_no_empty_floor_could_take_holds_nobody_back() -> None:
     decision = decide(
         group("gang", gpus(8), gpus(8), gpus(8), order=1),
         group("small", gpus(8), order=2),
         nodes=loads(node("n1"), node("n2")),
     )
-    assert waits(decision) == {"gang": "capacity"}
-    assert "Task 3 of 3" in decision.waiting[0].message
+    assert waits(decision) == {"gang": "node_fit"}
+    assert "all of its tasks at once" in decision.waiting[0].message
     assert list(placed(decision)) == ["small"]
 
 
@@ -104,7 +104,7 @@ def test_reasons_for_pools_backends_and_pauses() -> None:
         loads(node("n1")),
         START,
     )
-    assert waits(decision) == {"a": "pool", "b": "backoff", "c": "backend"}
+    assert waits(decision) == {"a": "pool", "b": "backoff", "c": "backend_offline"}
 
 
 def test_unavailable_nodes_take_nothing() -> None:

@@ -329,10 +329,10 @@ def test_a_place_is_not_given_away_before_its_pod_has_left(restart: str) -> None
             await (await world.start(instance="one")).ready()
         await world.submit("second-1", plan(single("a", resources=Resources(gpu=8))))
         await asyncio.sleep(5)
-        assert (await world.explain("second-1"))["a"][0] == "capacity"
+        assert (await world.explain("second-1"))["a"][0] == "preempting"
         await world.cluster.inventory()
         await asyncio.sleep(5)
-        assert (await world.explain("second-1"))["a"][0] == "capacity", "the pod is still listed"
+        assert (await world.explain("second-1"))["a"][0] == "preempting", "the pod is still listed"
         await world.cluster.take_commands()
         await world.cluster.inventory()
         await world.until_task("second-1", "a", "SCHEDULING")

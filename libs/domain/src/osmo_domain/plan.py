@@ -9,6 +9,14 @@ from msgspec import Struct, field
 from osmo_domain.pool import Priority
 
 
+class TopologyAsk(Struct, frozen=True, omit_defaults=True):
+    """At this level of the pool's topology, tasks of one `group` (below the same groups of coarser levels) run in one domain."""
+
+    key: str
+    group: str = "default"
+    required: bool = True
+
+
 class Resources(Struct, frozen=True, omit_defaults=True):
     """What one task asks of a node. CPUs and GPUs are whole; memory and storage are bytes; 0 = nothing asked."""
 
@@ -18,6 +26,7 @@ class Resources(Struct, frozen=True, omit_defaults=True):
     storage_bytes: int = 0
     platform: str = ""
     nodes_excluded: tuple[str, ...] = ()
+    topology: tuple[TopologyAsk, ...] = ()
 
 
 class FilePlan(Struct, frozen=True, omit_defaults=True):

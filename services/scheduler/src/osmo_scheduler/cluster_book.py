@@ -3,49 +3,31 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from msgspec import Struct
-
 from osmo_domain.cluster import ClusterFact, NodeFact, NodeSeen
 from osmo_domain.clusters import Clusters
-from osmo_domain.placement import NodeLoad
-from osmo_domain.plan import Resources
+from osmo_domain.placement import Board, Held, NodeLoad, PodKey
 from osmo_domain.workflow.state import Attempt, Workflow
-from osmo_domain.workflow.status import PLACED
+from osmo_domain.workflow.status import PLACED, ExitCode
 from osmo_eventlog.ports import Seq
 
-PodKey = tuple[str, str, int]
-"""Workflow uuid, task and retry_id: an attempt, and its pod."""
-
-POD_ENDED = frozenset({"exit", "oom", "evicted", "preempted", "start_error", "backend_error"})
+POD_ENDED = frozenset({"exit", "oom", "evicted", "start_error", "backend_error"})
 """Reasons of ends that began with the pod's own end. After any other end the pod may still be there for a while."""
 
 
-class Promise(Struct):
-    """The place of one pod. `created` is the position of its create command, 0 while that is not known. `leaving`: its attempt is over,
-    and the pod is not known to be."""
+class Promise(Held):
+    """`created` is the position of the pod's create command, 0 while that is not known."""
 
-    workflow_id: str
-    workflow_uuid: str
-    task: str
-    retry_id: int
-    backend: str
-    node: str
-    resources: Resources
     created: Seq = 0
-    leaving: bool = False
-
-    @property
-    def pod(self) -> PodKey:
-        return self.workflow_uuid, self.task, self.retry_id
 
 
 class ClusterBook:
     """A place is promised from the placement until the pod is known to be over: then it is not given to two at once.
 
-    `changed` says that room appeared since it was last cleared.
+    `changed` says that room appeared since it was last cleared. Whatever is promised stands on the board, too.
     """
 
-    def __init__(self, clusters: Clusters | None = None) -> None:
+    def __init__(self, board: Board, clusters: Clusters | None = None) -> None:
+        self._board = board
         self.clusters = clusters or Clusters()
         self.changed = True
         self.lost_nodes: dict[tuple[str, str], None] = {}
@@ -67,21 +49,29 @@ class ClusterBook:
         self.changed = True
         if node.gone:
             loads.pop(node.name, None)
+            self._board.lose_node(backend, node.name)
             self.lost_nodes[backend, node.name] = None
             return
         self.lost_nodes.pop((backend, node.name), None)
-        known = loads.get(node.name)
-        if known is not None:
-            known.fact = node
-            return
-        loads[node.name] = load = NodeLoad(node)
-        for pod in self._on_node.get((backend, node.name), ()):
-            _charge(load, self._promises[pod].resources, 1)
+        load = loads.get(node.name)
+        if load is not None:
+            load.fact = node
+        else:
+            loads[node.name] = load = NodeLoad(node)
+            for pod in self._on_node.get((backend, node.name), ()):
+                load.promise(self._promises[pod].resources)
+                if self._promises[pod].leaving:
+                    load.leave(self._promises[pod].resources)
+        self._board.see_node(backend, load)
 
     def nodes(self, now: datetime) -> Mapping[str, Mapping[str, NodeLoad]]:
         """The loads of every backend whose agent is there."""
+        return {name: self._loads[name] for name in self.online(now)}
+
+    def online(self, now: datetime) -> list[str]:
+        """Backends with nodes whose agent is there."""
         clusters = self.clusters.by_backend
-        return {name: loads for name, loads in self._loads.items() if name in clusters and clusters[name].online(now)}
+        return [name for name in self._loads if name in clusters and clusters[name].online(now)]
 
     def sync(self, state: Workflow, tasks: Iterable[str]) -> None:
         """Promise the places of these tasks, or let them go, as the state says."""
@@ -105,7 +95,8 @@ class ClusterBook:
         del self._latest[state.workflow_id, task]
         attempt = _attempt(state, task, pod[2])
         if attempt is not None and attempt.scheduling_at is not None and pod in self._promises:
-            self._promises[pod].leaving = True
+            self._board.leave(pod)
+            self.changed = True
         else:
             self.over(pod)
 
@@ -115,6 +106,8 @@ class ClusterBook:
             attempt = task.attempt
             if attempt.ended_at and attempt.scheduling_at and attempt.reason not in POD_ENDED:
                 self.restore(_promise_of(state, task.name, attempt, leaving=True))
+            if task.earlier and task.earlier[-1].exit_code == ExitCode.PREEMPTED:
+                self.restore(_promise_of(state, task.name, task.earlier[-1], leaving=True))
 
     def restore(self, promise: Promise) -> None:
         """A promise to a pod that is leaving, as a snapshot or the log knew it."""
@@ -139,17 +132,13 @@ class ClusterBook:
         del self._on_node[place][pod]
         if not self._on_node[place]:
             del self._on_node[place]
-        load = self._loads.get(promise.backend, {}).get(promise.node)
-        if load is not None:
-            _charge(load, promise.resources, -1)
+        self._board.release(pod)
         self.changed = True
 
     def _promise(self, promise: Promise) -> None:
         self._promises[promise.pod] = promise
         self._on_node.setdefault((promise.backend, promise.node), {})[promise.pod] = None
-        load = self._loads.get(promise.backend, {}).get(promise.node)
-        if load is not None:
-            _charge(load, promise.resources, 1)
+        self._board.hold(promise)
 
     def created(self, workflow_uuid: str, retry_ids: Mapping[str, int], seq: Seq) -> None:
         """The create command of these attempts stands at this position."""
@@ -181,6 +170,10 @@ def _promise_of(state: Workflow, task: str, attempt: Attempt, *, leaving: bool =
         backend=state.plan.backend if state.plan else "",
         node=attempt.node,
         resources=state.task_plan(task).resources,
+        group=state.tasks[task].group,
+        pool=state.pool,
+        priority=state.priority,
+        since=attempt.scheduling_at,
         leaving=leaving,
     )
 
@@ -190,10 +183,3 @@ def _attempt(state: Workflow, task: str, retry_id: int) -> Attempt | None:
     if known.attempt.retry_id == retry_id:
         return known.attempt
     return known.earlier[retry_id] if retry_id < len(known.earlier) else None
-
-
-def _charge(load: NodeLoad, resources: Resources, sign: int) -> None:
-    load.promised_cpu += sign * resources.cpu
-    load.promised_gpu += sign * resources.gpu
-    load.promised_memory_bytes += sign * resources.memory_bytes
-    load.promised_storage_bytes += sign * resources.storage_bytes

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from osmo_domain.command import Command, CreateGroup, DeleteGroup
 from osmo_domain.errors import Poison, Stale
-from osmo_domain.placement import decide_placement
+from osmo_domain.placement import Decision, Placement, Preemption
 from osmo_domain.workflow.commands import commands_for, outstanding_commands
 from osmo_domain.workflow.events import WorkflowEvent
 from osmo_eventlog.ports import Seq
@@ -30,6 +30,9 @@ log = logging.getLogger("osmo.scheduler.engine")
 
 TRIES = 20
 """How often a decision may be overtaken by others before something must be wrong."""
+
+PLACES_PER_ROUND = 2_000
+"""What has been decided is to be stored and carried out before more is."""
 
 
 class Engine:
@@ -138,24 +141,45 @@ class Engine:
             drafts.setdefault(entry.state.workflow_id, []).extend(events)
 
     def _place_all(self, news: dict[str, News], drafts: dict[str, list[WorkflowEvent]], now: datetime) -> None:
-        """One placement pass, if anything has changed that could let somebody in."""
+        """One placement round, if anything has changed that could let somebody in."""
         shard = self._shard
-        nodes = shard.book.nodes(now)
-        online = frozenset(nodes)
-        if not (shard.line.grew or shard.book.changed or self._may_place or online != self._online):
+        online = frozenset(shard.book.online(now))
+        line, book = shard.line, shard.book
+        if not (line.grew or line.shrank or book.changed or self._may_place or online != self._online):
             return
-        shard.line.grew = shard.book.changed = self._may_place = False
+        line.grew = line.shrank = book.changed = self._may_place = False
         self._online = online
-        if not len(shard.line):
+        if not len(line):
             return
-        decision = decide_placement(shard.line.groups, shard.catalogue.pools, nodes, now)
-        shard.line.explain(decision.waiting)
+        shard.board.set_pools(shard.catalogue.pools)
+        decision = shard.board.decide(now, online, most=PLACES_PER_ROUND)
+        self._take_up(decision, news, drafts, now)
+        line.shrank = False
+        if decision.more:
+            self._may_place = True
+            self._inbox.nudge()
+
+    def _take_up(
+        self, decision: Decision, news: dict[str, News], drafts: dict[str, list[WorkflowEvent]], now: datetime
+    ) -> None:
+        for preemption in decision.preemptions:
+            news.setdefault(preemption.workflow_id, News(cause="preemption")).preemptions.append(preemption)
+            self._draft_places(drafts, preemption.workflow_id, [], [preemption], now)
         for placement in decision.placements:
-            entry = shard.aggregates.get(placement.workflow_id)
-            if entry is not None:
-                each = news.setdefault(placement.workflow_id, News(cause="placement"))
-                each.placements.append(placement)
-                self._draft(drafts, entry, place(entry.state, [placement], now))
+            news.setdefault(placement.workflow_id, News(cause="placement")).placements.append(placement)
+            self._draft_places(drafts, placement.workflow_id, [placement], [], now)
+
+    def _draft_places(
+        self,
+        drafts: dict[str, list[WorkflowEvent]],
+        workflow_id: str,
+        placements: Sequence[Placement],
+        preemptions: Sequence[Preemption],
+        now: datetime,
+    ) -> None:
+        entry = self._shard.aggregates.get(workflow_id)
+        if entry is not None:
+            self._draft(drafts, entry, place(entry.state, placements, preemptions, now))
 
     async def _settle(self, workflow_id: str, events: list[WorkflowEvent], news: News) -> None:
         """Make the decision on one workflow true, then carry it out."""
@@ -189,7 +213,7 @@ class Engine:
         await self._loader.reload(entry)
         news.fresh = True
         now = self._clock.now()
-        events = decide(entry.state, news, now) + place(entry.state, news.placements, now)
+        events = decide(entry.state, news, now) + place(entry.state, news.placements, news.preemptions, now)
         self._shard.index(entry)
         return events
 

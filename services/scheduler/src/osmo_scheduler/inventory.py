@@ -5,9 +5,10 @@ from datetime import datetime
 
 from osmo_domain.cluster import InventorySeen
 from osmo_domain.command import DeleteGroup
+from osmo_domain.placement import PodKey
 from osmo_domain.workflow.state import Attempt, Workflow
 from osmo_domain.workflow.status import GROUP_FINISHED, TaskStatus
-from osmo_scheduler.cluster_book import PodKey, Promise
+from osmo_scheduler.cluster_book import Promise
 from osmo_scheduler.removals import ASK_AGAIN_AFTER
 from osmo_scheduler.shard import Shard
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from osmo_domain.cluster import GroupRefused, PodFact
-from osmo_domain.placement import Placement
+from osmo_domain.placement import Placement, Preemption
 from osmo_domain.report import TaskReported
 from osmo_domain.workflow.deadlines import Deadline
 from osmo_domain.workflow.decide import (
@@ -13,6 +13,7 @@ from osmo_domain.workflow.decide import (
     decide_lost,
     decide_placed,
     decide_pods,
+    decide_preempted,
     decide_refused,
     decide_reports,
     decide_start,
@@ -37,6 +38,7 @@ class News:
     """Task, retry_id and why its pod is known to be gone."""
     due: list[Deadline] = field(default_factory=list)
     placements: list[Placement] = field(default_factory=list)
+    preemptions: list[Preemption] = field(default_factory=list)
 
 
 def decide(state: Workflow, news: News, now: datetime) -> list[WorkflowEvent]:
@@ -58,9 +60,13 @@ def decide(state: Workflow, news: News, now: datetime) -> list[WorkflowEvent]:
     return events
 
 
-def place(state: Workflow, placements: Iterable[Placement], now: datetime) -> list[WorkflowEvent]:
-    """The places that are given, as far as they are still wanted. Changes the state."""
+def place(
+    state: Workflow, placements: Iterable[Placement], preemptions: Iterable[Preemption], now: datetime
+) -> list[WorkflowEvent]:
+    """The places that are taken and given, as far as there still is what to take, and somebody who wants. Changes the state."""
     events: list[WorkflowEvent] = []
+    for taken in preemptions:
+        events += decide_preempted(state, taken.group, taken.by, taken.why, now)
     for given in placements:
         events += decide_placed(state, given.group, given.nodes, now, quota=given.quota)
     return events

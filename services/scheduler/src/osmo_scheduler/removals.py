@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from osmo_domain.command import DeleteGroup
+from osmo_domain.placement import PodKey
 from osmo_eventlog.ports import Seq
-from osmo_scheduler.cluster_book import PodKey
 
 ASK_AGAIN_AFTER = timedelta(seconds=60)
 

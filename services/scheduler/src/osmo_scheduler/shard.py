@@ -5,6 +5,7 @@ from typing import assert_never
 
 from osmo_domain.clusters import Clusters
 from osmo_domain.config import Catalogue
+from osmo_domain.placement import Board
 from osmo_domain.workflow.deadlines import deadlines, deadlines_after
 from osmo_domain.workflow.events import (
     GroupFinished,
@@ -46,8 +47,9 @@ class Shard:
         self.catalogue = catalogue
         self.positions: dict[str, Seq] = {}
         self.aggregates = Aggregates()
-        self.line = WaitingLine()
-        self.book = ClusterBook(clusters)
+        self.board = Board()
+        self.line = WaitingLine(self.board)
+        self.book = ClusterBook(self.board, clusters)
         self.removals = Removals()
         self.timers = Timers(lambda workflow_id: self.aggregates.get(workflow_id) is not None)
 

@@ -17,7 +17,7 @@ from osmo_scheduler.shard import Shard
 
 log = logging.getLogger("osmo.scheduler.snapshot")
 
-FORMAT = 1
+FORMAT = 2
 
 
 class KeptEntry(Struct, frozen=True, array_like=True):

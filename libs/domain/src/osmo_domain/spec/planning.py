@@ -11,7 +11,17 @@ import msgspec
 from msgspec import Struct
 
 from osmo_domain.errors import Rejected
-from osmo_domain.plan import CheckpointPlan, FilePlan, GroupPlan, InputPlan, OutputPlan, Plan, Resources, TaskPlan
+from osmo_domain.plan import (
+    CheckpointPlan,
+    FilePlan,
+    GroupPlan,
+    InputPlan,
+    OutputPlan,
+    Plan,
+    Resources,
+    TaskPlan,
+    TopologyAsk,
+)
 from osmo_domain.pool import Pool, Priority, WorkflowSettings
 from osmo_domain.spec.dataset_plans import DatasetPlans
 from osmo_domain.spec.model import (
@@ -197,6 +207,10 @@ def _resources(resource: ResourceSpec) -> Resources:
         storage_bytes=resource.storage or 0,
         platform=resource.platform,
         nodes_excluded=resource.nodes_excluded,
+        topology=tuple(
+            TopologyAsk(each.key, each.group, required=each.requirement_type == "required")
+            for each in resource.topology
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from osmo_domain.workflow.deadlines import decide_timeouts
 from osmo_domain.workflow.decide_cancel import decide_cancel
 from osmo_domain.workflow.decide_placed import decide_placed, pending_group
 from osmo_domain.workflow.decide_pods import decide_lost, decide_pods, decide_refused
+from osmo_domain.workflow.decide_preempted import decide_preempted
 from osmo_domain.workflow.decide_reports import decide_reports
 from osmo_domain.workflow.decide_start import decide_start
 
@@ -16,6 +17,7 @@ __all__ = [
     "decide_lost",
     "decide_placed",
     "decide_pods",
+    "decide_preempted",
     "decide_refused",
     "decide_reports",
     "decide_start",

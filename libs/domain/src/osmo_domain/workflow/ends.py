@@ -21,7 +21,7 @@ from osmo_domain.workflow.events import (
 )
 from osmo_domain.workflow.exit_actions import Ending, after_exit_actions, backoff
 from osmo_domain.workflow.state import Group, Task
-from osmo_domain.workflow.status import CANCELED, FAILED, FINISHED, GROUP_FINISHED, ExitCode, TaskStatus
+from osmo_domain.workflow.status import CANCELED, FAILED, FINISHED, GROUP_FINISHED, PLACED, ExitCode, TaskStatus
 
 OF_WHOLE_GROUPS: Final = CANCELED | {TaskStatus.FAILED_UPSTREAM, TaskStatus.FAILED_SERVER_ERROR}
 """No task gets one of these alone: who finds one in a group that has not ended finds an interrupted end of the group."""
@@ -32,19 +32,28 @@ LONGEST_MESSAGE: Final = 4_096
 
 def end_task(draft: Draft, task: Task, seen: Ending, at: datetime) -> None:
     """One attempt ended by itself, at `at`: exit actions decide whether the task ends with it, and all that follows is decided too."""
-    plan = draft.state.plan
-    assert plan is not None
-    ending = after_exit_actions(
-        seen,
-        (draft.state.task_plan(task.name).exit_actions, plan.default_exit_actions),
-        retry_id=task.attempt.retry_id,
-        max_retries=plan.max_retry_per_task,
-    )
+    ending = _after_exit_actions(draft, task, seen)
     if ending.status is TaskStatus.RESCHEDULED:
         _reschedule(draft, task, ending, at)
     else:
         _finish_task(draft, task, ending, at)
         _after_task(draft, task)
+
+
+def end_preempted(draft: Draft, group: Group, seen: Ending) -> None:
+    """Every attempt of the group that holds a place ends at once. Exit actions of each task decide whether it goes again; what one end means for the
+    others is the same as ever, but that nobody is left to run."""
+    held = [task for task in draft.tasks_of(group) if task.status in PLACED]
+    endings = {task.name: _after_exit_actions(draft, task, seen) for task in held}
+    for task in held:
+        if endings[task.name].status is TaskStatus.RESCHEDULED:
+            _reschedule(draft, task, endings[task.name], draft.now, alone=True)
+    for task in held:
+        if task.status not in FINISHED and task.status in PLACED:
+            _finish_task(draft, task, endings[task.name], draft.now)
+    for task in held:
+        if task.status in GROUP_FINISHED and group.status not in GROUP_FINISHED:
+            _after_task(draft, task)
 
 
 def end_group(draft: Draft, group: Group, ending: Ending) -> None:
@@ -105,6 +114,17 @@ def _resume_group(draft: Draft, group: Group) -> None:
     for task in ended:
         if group.status not in GROUP_FINISHED:
             _after_task(draft, task)
+
+
+def _after_exit_actions(draft: Draft, task: Task, seen: Ending) -> Ending:
+    plan = draft.state.plan
+    assert plan is not None
+    return after_exit_actions(
+        seen,
+        (draft.state.task_plan(task.name).exit_actions, plan.default_exit_actions),
+        retry_id=task.attempt.retry_id,
+        max_retries=plan.max_retry_per_task,
+    )
 
 
 def _finish_task(draft: Draft, task: Task, ending: Ending, at: datetime) -> None:
@@ -174,8 +194,8 @@ def _close_group(draft: Draft, group: Group, status: TaskStatus, message: str) -
     draft.add(GroupFinished(group=group.name, status=status, at=draft.now, message=message))
 
 
-def _reschedule(draft: Draft, task: Task, ending: Ending, at: datetime) -> None:
-    """The attempt goes again; where the gang stands or falls together, the others run their commands again in place."""
+def _reschedule(draft: Draft, task: Task, ending: Ending, at: datetime, *, alone: bool = False) -> None:
+    """The attempt goes again; where the gang stands or falls together, the others run their commands again in place (`alone`: not here)."""
     group, retry_id = draft.state.groups[task.group], task.attempt.retry_id
     draft.add(
         TaskRescheduled(
@@ -187,7 +207,7 @@ def _reschedule(draft: Draft, task: Task, ending: Ending, at: datetime) -> None:
             not_before=draft.now + backoff(retry_id),
         )
     )
-    if task.lead or not draft.plan_of(group).ignore_nonlead_status:
+    if not alone and (task.lead or not draft.plan_of(group).ignore_nonlead_status):
         _restart_others(draft, group, task)
 
 

@@ -1,0 +1,207 @@
+"""Placing a gang: a room for every task, or none taken."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from osmo_domain.placement.floor import Floor
+from osmo_domain.placement.room import Ask, Entry, Kind, Room, whole
+from osmo_domain.placement.shape import Shape
+from osmo_domain.placement.topology import Branch, domains, topology_of
+from osmo_domain.plan import Resources
+from osmo_domain.pool import Pool
+
+Amounts = tuple[int, int, int, int]
+"""GPUs, CPUs, memory and storage."""
+
+ZERO: Final[Amounts] = (0, 0, 0, 0)
+
+
+class Closed:
+    """Rooms that are kept for a group ahead; `kinds` are those of which no room is open."""
+
+    __slots__ = ("kinds", "rooms")
+
+    def __init__(self, rooms: frozenset[Room], kinds: frozenset[Kind]) -> None:
+        self.rooms = rooms
+        self.kinds = kinds
+
+    def joined(self, other: "Closed") -> "Closed":
+        return Closed(self.rooms | other.rooms, self.kinds | other.kinds)
+
+
+OPEN: Final = Closed(frozenset(), frozenset())
+
+
+def closed_for(floor: Floor, asks: Iterable[Ask]) -> Closed:
+    """Every room that any of these could use, were it empty."""
+    rooms: frozenset[Room] = frozenset()
+    kinds: dict[Kind, None] = {}
+    for ask in asks:
+        rooms |= floor.possible(ask)
+        kinds |= dict.fromkeys(ask.kinds)
+    return Closed(rooms, frozenset(kind for kind in kinds if all(entry[5] in rooms for entry in kind.entries)))
+
+
+class Fitting:
+    """What is taken during one round, and given back at its end. `soon` is what becomes free when those who leave are gone.
+
+    Rooms are taken at once, also where they are only free soon: whoever comes later sees them as less than empty.
+    """
+
+    def __init__(self, soon: dict[Room, Amounts]) -> None:
+        self.soon = soon
+        self._before: list[tuple[Room, Entry]] = []
+
+    def mark(self) -> int:
+        return len(self._before)
+
+    def undo(self, mark: int) -> None:
+        """Give back all that was taken since the mark."""
+        while len(self._before) > mark:
+            room, entry = self._before.pop()
+            room.move(entry)
+
+    def take(self, room: Room, ask: Ask) -> None:
+        self._before.append((room, room.entry))
+        room.move(ask.taken_from(room.entry))
+
+    def empty(self, room: Room) -> None:
+        """As if none of our work were there."""
+        self._before.append((room, room.entry))
+        room.move((*whole(room), room.name, room))
+
+    def clear(self, room: Room, resources: Resources, sign: int = 1) -> None:
+        """Work in this room is to leave (or, with sign -1, may stay after all)."""
+        gpu, cpu, memory, storage = self.soon.get(room, ZERO)
+        self.soon[room] = (
+            gpu + sign * resources.gpu,
+            cpu + sign * resources.cpu,
+            memory + sign * resources.memory_bytes,
+            storage + sign * resources.storage_bytes,
+        )
+
+    def later(self, room: Room) -> Entry:
+        """What is free in the room when those who leave are gone."""
+        gpu, cpu, memory, storage = self.soon.get(room, ZERO)
+        entry = room.entry
+        return (entry[0] + gpu, entry[1] + cpu, entry[2] + memory, entry[3] + storage, entry[4], room)
+
+    def place(
+        self, floor: Floor, pool: Pool, shape: Shape, closed: Closed = OPEN, *, soon: bool = False
+    ) -> list[Room] | None:
+        """A room for each task of the shape, in its order. Takes them all, or nothing. With `soon` also rooms that are being cleared."""
+        mark = self.mark()
+        if shape.topological:
+            asks = [floor.ask(pool, resources) for resources in shape.each()]
+            rooms = _Topological(self, asks, closed, soon=soon).settle(topology_of(asks, pool))
+        else:
+            rooms = self._each(floor, pool, shape, closed, soon=soon)
+        if rooms is None:
+            self.undo(mark)
+        return rooms
+
+    def _each(self, floor: Floor, pool: Pool, shape: Shape, closed: Closed, *, soon: bool) -> list[Room] | None:
+        rooms = []
+        for resources, count in shape.asks:
+            ask = floor.ask(pool, resources)
+            for _ in range(count):
+                room = self.find(ask, closed, soon=soon)
+                if room is None:
+                    return None
+                self.take(room, ask)
+                rooms.append(room)
+        return rooms
+
+    def find(self, ask: Ask, closed: Closed, *, soon: bool = False) -> Room | None:
+        """The tightest room that fits; only where there is none, and `soon` says so, one that will."""
+        best: Entry | None = None
+        for kind in ask.kinds:
+            if kind in closed.kinds:
+                continue
+            entry = kind.first(ask)
+            if entry is not None and entry[5] in closed.rooms:
+                entry = kind.first_outside(ask, entry, closed.rooms)
+            if entry is not None and (best is None or entry < best):
+                best = entry
+        if best is None and soon:
+            later = (self.later(room) for room in self.soon if ask.may_use(room) and room not in closed.rooms)
+            best = min((entry for entry in later if ask.fits(entry)), default=None)
+        return None if best is None else best[5]
+
+    def may_help(self, asks: Iterable[Ask], closed: Closed) -> bool:
+        """Could any of these go where somebody leaves, and cannot now? Without that, what is free soon changes nothing."""
+        each = list(asks)
+        return any(
+            ask.fits(self.later(room)) and ask.may_use(room) and room not in closed.rooms and not ask.fits(room.entry)
+            for room in self.soon
+            for ask in each
+        )
+
+    def find_within(self, ask: Ask, rooms: Sequence[Room], closed: Closed, *, soon: bool) -> Room | None:
+        """As `find`, among these rooms only."""
+        usable = [room for room in rooms if ask.may_use(room) and room not in closed.rooms]
+        best = min((room.entry for room in usable if ask.fits(room.entry)), default=None)
+        if best is None and soon:
+            best = min((entry for room in usable if ask.fits(entry := self.later(room))), default=None)
+        return None if best is None else best[5]
+
+
+class _Topological:
+    """Places the tasks of a gang branch by branch: each branch in one domain of its level, tried from the tightest."""
+
+    def __init__(self, fitting: Fitting, asks: Sequence[Ask], closed: Closed, *, soon: bool) -> None:
+        self._fitting = fitting
+        self._asks = asks
+        self._closed = closed
+        self._soon = soon
+        self._chosen: dict[int, Room] = {}
+
+    def settle(self, root: Branch) -> list[Room] | None:
+        kinds = dict.fromkeys(kind for ask in self._asks for kind in ask.kinds)
+        rooms = sorted((entry for kind in kinds for entry in kind.entries), key=lambda entry: str(entry[4]))
+        if not self._inside(root, [entry[5] for entry in rooms]):
+            return None
+        return [self._chosen[number] for number in range(len(self._asks))]
+
+    def _branch(self, branch: Branch, rooms: Sequence[Room]) -> bool:
+        needed = sum(self._asks[number].gpu for number in branch.all())
+        for domain in domains(rooms, branch.label, needed, self._free_gpus):
+            mark = self._fitting.mark()
+            if self._inside(branch, domain):
+                return True
+            self._fitting.undo(mark)
+        return not branch.required and self._inside(branch, rooms)
+
+    def _free_gpus(self, room: Room) -> int:
+        free: int = (self._fitting.later(room) if self._soon else room.entry)[0]
+        return max(0, free)
+
+    def _inside(self, branch: Branch, rooms: Sequence[Room]) -> bool:
+        return all(self._branch(below, rooms) for below in branch.branches()) and all(
+            self._task(number, rooms) for number in branch.tasks
+        )
+
+    def _task(self, number: int, rooms: Sequence[Room]) -> bool:
+        ask = self._asks[number]
+        room = self._fitting.find_within(ask, rooms, self._closed, soon=self._soon)
+        if room is None:
+            return False
+        self._fitting.take(room, ask)
+        self._chosen[number] = room
+        return True
+
+
+def could_ever(floor: Floor, pool: Pool, shape: Shape) -> bool:
+    """Would the gang fit, were there none of our work at all?"""
+    fitting = Fitting({})
+    asks = [floor.ask(pool, resources) for resources, _ in shape.asks]
+    if len(asks) == 1 and not shape.topological:
+        rooms = floor.possible(asks[0])
+        return sum(asks[0].times(*whole(room)) for room in rooms) >= shape.tasks
+    emptied = sorted({room.name: room for ask in asks for room in floor.possible(ask)}.items())
+    for _, room in emptied:
+        fitting.empty(room)
+    try:
+        return fitting.place(floor, pool, shape) is not None
+    finally:
+        fitting.undo(0)

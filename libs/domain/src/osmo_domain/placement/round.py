@@ -1,0 +1,267 @@
+"""One round: who gets a place now, and who is stopped for it.
+
+HIGH, then NORMAL, then LOW; inside a priority the order of submission. Of each class of equals the first is tried for all: room only gets
+less while a round goes on. What is taken is given back at the end: the board changes when the decision has become true.
+"""
+
+import heapq
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from osmo_domain.pending import ReasonCode
+from osmo_domain.placement.gang import OPEN, Closed, Fitting, closed_for, could_ever
+from osmo_domain.placement.line import ClassKey, Waiters
+from osmo_domain.placement.model import (
+    BORROWED,
+    GUARANTEE,
+    RANK,
+    Decision,
+    GroupKey,
+    PendingGroup,
+    Placement,
+    Turn,
+)
+from osmo_domain.placement.reasons import Verdict
+from osmo_domain.placement.room import Ask, Room
+from osmo_domain.placement.shape import in_order
+from osmo_domain.placement.usage import UNLIMITED, firm_limit, guaranteed, has_own_share, quota_of
+from osmo_domain.placement.victims import Preemptor
+from osmo_domain.pool import Pool, Priority
+
+if TYPE_CHECKING:
+    from osmo_domain.placement.board import Board
+
+PREEMPTING: Final = ReasonCode.PREEMPTING
+
+
+class Head:
+    """The first of a line that has no room, and the rooms that are kept for it."""
+
+    __slots__ = ("closed", "key")
+
+    def __init__(self, key: GroupKey, closed: Closed) -> None:
+        self.key = key
+        self.closed = closed
+
+
+class Round:
+    """`most` ends the round after so many placements."""
+
+    def __init__(self, board: "Board", now: datetime, online: frozenset[str], most: int | None) -> None:
+        self._board = board
+        self._floor = board.floor
+        self._line = board.line
+        self._online = online
+        self._most = most
+        self._fitting = Fitting(board.soon())
+        self._usage = board.usage.copy()
+        self._preemptor = Preemptor(board, self._fitting, self._usage, now)
+        self._decision = Decision()
+        self._quota_heads: dict[tuple[str, bool], GroupKey] = {}
+        self._heads: dict[str, Head] = {}
+        self._low_heads: dict[str, Head] = {}
+        self.verdicts: dict[GroupKey | ClassKey | object, Verdict] = {}
+
+    def run(self) -> Decision:
+        try:
+            self._firm()
+            self._low()
+        finally:
+            self._fitting.undo(0)
+        return self._decision
+
+    def _full(self) -> bool:
+        self._decision.more = self._most is not None and len(self._decision.placements) >= self._most
+        return self._decision.more
+
+    def _firm(self) -> None:
+        """HIGH and NORMAL, in one order over all pools."""
+        line: list[tuple[int, Turn, int, Waiters]] = []
+        for waiters in self._line.classes.values():
+            turn = waiters.turn(0)
+            if waiters.priority is not Priority.LOW and turn is not None:
+                line.append((RANK[waiters.priority], turn, 0, waiters))
+        heapq.heapify(line)
+        while line and not self._full():
+            rank, turn, place, waiters = heapq.heappop(line)
+            if self._goes_on(waiters, turn, self._try_firm(waiters, self._line.group(turn))):
+                following = waiters.turn(place + 1)
+                if following is not None:
+                    heapq.heappush(line, (rank, following, place + 1, waiters))
+
+    def _goes_on(self, waiters: Waiters, turn: Turn, verdict: Verdict | None) -> bool:
+        """Note why; True where the next of the class may fare otherwise."""
+        if verdict is None:
+            return True
+        if verdict.code is PREEMPTING:
+            self.verdicts[turn[2], turn[1]] = verdict
+            return True
+        self.verdicts[waiters.key] = verdict
+        return False
+
+    def _low(self) -> None:
+        """LOW: among pools the one that is furthest below its share of what is idle, inside a pool the order of submission."""
+        lines: dict[str, list[tuple[Turn, int, Waiters]]] = {}
+        for waiters in self._line.classes.values():
+            turn = waiters.turn(0)
+            if waiters.priority is Priority.LOW and turn is not None:
+                lines.setdefault(waiters.pool, []).append((turn, 0, waiters))
+        for line in lines.values():
+            heapq.heapify(line)
+        pools = [(self._share(name, line[0][2]), line[0][0], name) for name, line in lines.items()]
+        heapq.heapify(pools)
+        while pools and not self._full():
+            name = heapq.heappop(pools)[2]
+            line = lines[name]
+            turn, place, waiters = heapq.heappop(line)
+            if self._goes_on(waiters, turn, self._try_low(waiters, self._line.group(turn))):
+                following = waiters.turn(place + 1)
+                if following is not None:
+                    heapq.heappush(line, (following, place + 1, waiters))
+            if line:
+                heapq.heappush(pools, (self._share(name, line[0][2]), line[0][0], name))
+
+    def _share(self, pool: str, waiters: Waiters) -> float:
+        """What the pool would hold beyond its guarantee, for its weight."""
+        over = self._usage.total(pool) + waiters.gpus - guaranteed(self._floor, pool)
+        if over <= 0:
+            return 0.0
+        weight = quota_of(self._floor.pools.get(pool)).weight
+        return over / weight if weight > 0 else float("inf")
+
+    def _barred(self, waiters: Waiters) -> Verdict | None:
+        """What keeps the whole class out, whatever is free."""
+        pool = self._floor.pools.get(waiters.pool)
+        if pool is None:
+            return Verdict(ReasonCode.POOL)
+        if pool.enable_maintenance:
+            return Verdict(ReasonCode.MAINTENANCE)
+        if pool.backend not in self._online:
+            return Verdict(ReasonCode.BACKEND_OFFLINE)
+        if all(self._floor.possible(ask) for ask in self._asks(pool, waiters)):
+            return None
+        taken_by_others = all(self._floor.conceivable(ask) for ask in self._asks(pool, waiters))
+        return Verdict(ReasonCode.CAPACITY if taken_by_others else ReasonCode.NODE_FIT)
+
+    def _asks(self, pool: Pool, waiters: Waiters) -> list[Ask]:
+        return [self._floor.ask(pool, resources) for resources, _ in waiters.shape.asks]
+
+    def _try_firm(self, waiters: Waiters, group: PendingGroup) -> Verdict | None:
+        verdict = self._barred(waiters)
+        if verdict is not None:
+            return verdict
+        pool = self._floor.pools[waiters.pool]
+        verdict = self._over(waiters, group, self._usage.firm.get(pool.name, 0), firm_limit(pool))
+        if verdict is not None:
+            return verdict
+        closed, maximum = self._closed_to_firm(pool), quota_of(pool).maximum
+        excess = self._usage.total(pool.name) + waiters.gpus - maximum if maximum != UNLIMITED and waiters.gpus else 0
+        if excess <= 0 and self._placed_or_promised(waiters, group, pool, closed):
+            return self._told(group)
+        victims = self._preemptor.make_room(waiters, group, pool, closed, excess)
+        if victims is not None:
+            self._decision.preemptions += victims.preemptions
+            self._usage.add(pool.name, waiters.gpus, low=False)
+            return Verdict(PREEMPTING, victims=victims.named)
+        return self._no_room(waiters, group, pool, closed, self._heads)
+
+    def _try_low(self, waiters: Waiters, group: PendingGroup) -> Verdict | None:
+        verdict = self._barred(waiters)
+        if verdict is not None:
+            return verdict
+        pool = self._floor.pools[waiters.pool]
+        verdict = self._over(waiters, group, self._usage.total(pool.name), quota_of(pool).maximum)
+        if verdict is not None:
+            return verdict
+        closed = self._closed_to_low(pool)
+        if self._placed_or_promised(waiters, group, pool, closed):
+            return self._told(group)
+        return self._no_room(waiters, group, pool, closed, self._low_heads)
+
+    def _over(self, waiters: Waiters, group: PendingGroup, used: int, limit: int) -> Verdict | None:
+        """Who asks for more GPUs than are left of the limit waits, and whoever takes from what is left before him does, too."""
+        if not waiters.gpus or limit == UNLIMITED:
+            return None
+        line = waiters.pool, waiters.priority is Priority.LOW
+        head = self._quota_heads.get(line)
+        if used + waiters.gpus > limit:
+            if head is None and waiters.gpus <= limit:
+                self._quota_heads[line] = group.key
+            return Verdict(ReasonCode.QUOTA)
+        return Verdict(ReasonCode.AHEAD, head=head) if head is not None else None
+
+    def _placed_or_promised(self, waiters: Waiters, group: PendingGroup, pool: Pool, closed: Closed) -> bool:
+        """In a place that is free, or in one that becomes free without anybody's doing: that is kept for it."""
+        rooms = self._fitting.place(self._floor, pool, waiters.shape, closed)
+        low = waiters.priority is Priority.LOW
+        if rooms is not None:
+            self._decision.placements.append(_placement(group, rooms, BORROWED if low else GUARANTEE))
+        elif (
+            not self._fitting.may_help(self._asks(pool, waiters), closed)
+            or self._fitting.place(self._floor, pool, waiters.shape, closed, soon=True) is None
+        ):
+            return False
+        self._usage.add(pool.name, waiters.gpus, low=low)
+        return True
+
+    def _told(self, group: PendingGroup) -> Verdict | None:
+        placements = self._decision.placements
+        if placements and (placements[-1].workflow_id, placements[-1].group) == group.key:
+            return None
+        return Verdict(PREEMPTING, "A place is kept for it: what ran there is over, and its pods are leaving.")
+
+    def _closed_to_firm(self, pool: Pool) -> Closed:
+        """What the head of its own line waits for; for a pool without a share of its own, also what heads of others wait for."""
+        heads = [self._heads[pool.name]] if pool.name in self._heads else []
+        if not has_own_share(pool):
+            heads += self._other_heads(pool)
+        return _joined(heads)
+
+    def _closed_to_low(self, pool: Pool) -> Closed:
+        """LOW may be where a head waits, as long as the head could stop it; and it keeps to its own line."""
+        heads = [self._low_heads[pool.name]] if pool.name in self._low_heads else []
+        if not has_own_share(pool):
+            heads += self._other_heads(pool)
+        return _joined(heads)
+
+    def _other_heads(self, pool: Pool) -> list[Head]:
+        if not self._heads:
+            return []
+        sharing = self._floor.node_set(pool.name).pools
+        return [head for name, head in self._heads.items() if name != pool.name and name in sharing]
+
+    def _no_room(
+        self, waiters: Waiters, group: PendingGroup, pool: Pool, closed: Closed, heads: dict[str, Head]
+    ) -> Verdict:
+        if closed is not OPEN and self._would_fit(waiters, pool):
+            return Verdict(ReasonCode.AHEAD, head=self._in_whose_way(pool, heads))
+        if pool.name not in heads:
+            if not could_ever(self._floor, pool, waiters.shape):
+                return Verdict(
+                    ReasonCode.NODE_FIT,
+                    "Even without any other work, the nodes could not take all of its tasks at once.",
+                )
+            heads[pool.name] = Head(group.key, closed_for(self._floor, self._asks(pool, waiters)))
+        return Verdict(ReasonCode.CAPACITY)
+
+    def _would_fit(self, waiters: Waiters, pool: Pool) -> bool:
+        mark = self._fitting.mark()
+        rooms = self._fitting.place(self._floor, pool, waiters.shape)
+        self._fitting.undo(mark)
+        return rooms is not None
+
+    def _in_whose_way(self, pool: Pool, heads: dict[str, Head]) -> GroupKey:
+        head = heads.get(pool.name)
+        return head.key if head is not None else self._other_heads(pool)[0].key
+
+
+def _joined(heads: list[Head]) -> Closed:
+    closed = OPEN
+    for head in heads:
+        closed = head.closed if closed is OPEN else closed.joined(head.closed)
+    return closed
+
+
+def _placement(group: PendingGroup, rooms: list[Room], quota: str) -> Placement:
+    nodes = {task: room.name for task, room in zip(in_order(group.tasks), rooms, strict=True)}
+    return Placement(group.workflow_id, group.group, group.pool, nodes, quota)

@@ -1,0 +1,303 @@
+"""Whom to stop so that a group that has a right to the room can start: the cheapest, or nobody where it would be in vain.
+
+All candidates are LOW. Own LOW work of the pool may always be stopped; that of other pools only while its pool holds more than its
+guarantee. Work lost decides, so the youngest goes first; then how many groups would be stopped. Who turns out not to be needed is spared.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from osmo_domain.pending import Victim
+from osmo_domain.placement.gang import Closed, Fitting
+from osmo_domain.placement.line import Waiters
+from osmo_domain.placement.low_work import LowGroup
+from osmo_domain.placement.model import GroupKey, PendingGroup, Preemption
+from osmo_domain.placement.room import Ask, Entry, Room
+from osmo_domain.placement.usage import Usage, guaranteed
+from osmo_domain.plan import Resources
+from osmo_domain.pool import Pool
+
+if TYPE_CHECKING:
+    from osmo_domain.placement.board import Board
+
+SPARE_ROOMS: Final = 32
+"""So many more rooms than needed are compared before the cheapest are taken; the youngest work is looked at first."""
+
+SPARING_EFFORT: Final = 20_000
+"""Victims times tasks up to which it is tried for each victim whether it can be spared."""
+
+VICTIMS_NAMED: Final = 20
+
+
+class Stopped(Struct):
+    """The decision: who is stopped, as events will tell, and as the one who waits is told."""
+
+    preemptions: list[Preemption]
+    named: tuple[Victim, ...]
+
+
+class Preemptor:
+    """For one round. Whoever is chosen counts as leaving from then on."""
+
+    def __init__(self, board: "Board", fitting: Fitting, usage: Usage, now: datetime) -> None:
+        self._board = board
+        self._fitting = fitting
+        self._usage = usage
+        self._now = now
+        self._stopped: dict[GroupKey, LowGroup] = {}
+
+    def make_room(
+        self, waiters: Waiters, group: PendingGroup, pool: Pool, closed: Closed, excess: int
+    ) -> Stopped | None:
+        """Stop what is needed so that the group can start, and take the places for it; None, and nothing changed, where that cannot be.
+
+        `excess` GPUs must be given up by its own pool, whatever is free.
+        """
+        if not self._board.low.groups:
+            return None
+        attempt = _Attempt(self._board, self._fitting, self._usage, self._stopped, pool, closed, self._now)
+        mark = self._fitting.mark()
+        if not (attempt.below_maximum(excess) and attempt.clear(waiters)):
+            self._fitting.undo(mark)
+            attempt.call_off()
+            return None
+        attempt.spare(waiters, mark, excess)
+        by, gpus = "/".join(group.key), waiters.gpus
+        why = f"{group.priority} work of pool {pool.name} needs {gpus} GPUs within its guarantee."
+        chosen = list(attempt.chosen.values())
+        preemptions = [
+            Preemption(*low.key, low.pool, low.gpus, by, why, round(low.lost(self._now), 3)) for low in chosen
+        ]
+        named = tuple(Victim(*low.key, low.gpus) for low in chosen[:VICTIMS_NAMED])
+        return Stopped(preemptions, named)
+
+
+class _Attempt:
+    """The search for one group: `chosen` are those to be stopped for it."""
+
+    def __init__(
+        self,
+        board: "Board",
+        fitting: Fitting,
+        usage: Usage,
+        stopped: dict[GroupKey, LowGroup],
+        pool: Pool,
+        closed: Closed,
+        now: datetime,
+    ) -> None:
+        self.chosen: dict[GroupKey, LowGroup] = {}
+        self._board = board
+        self._floor = board.floor
+        self._fitting = fitting
+        self._usage = usage
+        self._stopped = stopped
+        self._pool = pool
+        self._closed = closed
+        self._now = now
+
+    def below_maximum(self, excess: int) -> bool:
+        """Own work goes, the youngest first, until the pool is below its maximum."""
+        for low in self._candidates():
+            if excess <= 0:
+                break
+            if low.pool == self._pool.name and low.gpus:
+                self._stop(low)
+                excess -= low.gpus
+        return excess <= 0
+
+    def clear(self, waiters: Waiters) -> bool:
+        """Stop work, room by room, until every task has a place."""
+        if not waiters.shape.topological:
+            return all(self._clear_for(ask, count, None) for ask, count in self._asks(waiters))
+        for rooms in self._regions(waiters):
+            before, mark = dict(self.chosen), self._fitting.mark()
+            cleared = all(self._clear_for(ask, count, rooms) for ask, count in self._asks(waiters))
+            self._fitting.undo(mark)
+            if cleared and self._place(waiters):
+                return True
+            for low in [low for key, low in self.chosen.items() if key not in before]:
+                self._spare(low)
+        return False
+
+    def _asks(self, waiters: Waiters) -> Iterator[tuple[Ask, int]]:
+        return ((self._floor.ask(self._pool, resources), count) for resources, count in waiters.shape.asks)
+
+    def _place(self, waiters: Waiters) -> bool:
+        return self._fitting.place(self._floor, self._pool, waiters.shape, self._closed, soon=True) is not None
+
+    def _regions(self, waiters: Waiters) -> Iterator[frozenset[Room]]:
+        """The domains of the coarsest level that is required; all rooms where none is."""
+        wanted = {each.key for resources, _ in waiters.shape.asks for each in resources.topology if each.required}
+        label = next((level.label for level in self._pool.topology_keys if level.key in wanted), None)
+        rooms = {room.name: room for ask, _ in self._asks(waiters) for room in self._floor.possible(ask)}
+        by_value: dict[str, list[Room]] = {}
+        for _, room in sorted(rooms.items()):
+            value = "" if label is None else room.load.fact.labels.get(label)
+            if value is not None:
+                by_value.setdefault(value, []).append(room)
+        return (frozenset(by_value[value]) for value in sorted(by_value))
+
+    def _clear_for(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
+        """Take `count` rooms for the ask, stopping whom it costs least."""
+        count = self._take_what_is_there(ask, count, within)
+        if count and not self._enough(ask, count, within):
+            return False
+        while count:
+            rooms = self._cheapest(ask, count, within)
+            left = count
+            for room in rooms:
+                victims = self._on_room(room, ask)
+                if victims is None:
+                    continue
+                for low in victims:
+                    self._stop(low)
+                while count and ask.fits(self._fitting.later(room)):
+                    self._fitting.take(room, ask)
+                    count -= 1
+                if not count:
+                    return True
+            if count == left:
+                return False
+        return True
+
+    def _take_what_is_there(self, ask: Ask, count: int, within: frozenset[Room] | None) -> int:
+        while count:
+            if within is None:
+                room = self._fitting.find(ask, self._closed, soon=True)
+            else:
+                rooms = sorted(within, key=lambda each: each.name)
+                room = self._fitting.find_within(ask, rooms, self._closed, soon=True)
+            if room is None:
+                break
+            self._fitting.take(room, ask)
+            count -= 1
+        return count
+
+    def _enough(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
+        """Were all LOW work stopped: would there be room for so many? Cheap, and says no to most that is in vain."""
+        for kind in ask.kinds:
+            if kind in self._closed.kinds:
+                continue
+            for entry in kind.entries:
+                room: Room = entry[5]
+                if (room.low or room in self._fitting.soon) and self._open(room, ask, within):
+                    count -= ask.times(*self._without_low(room)[:4])
+                    if count <= 0:
+                        return True
+        return False
+
+    def _without_low(self, room: Room) -> Entry:
+        entry = self._fitting.later(room)
+        for held in room.low.values():
+            if held.key not in self._stopped:
+                entry = _plus(entry, held.resources)
+        return entry
+
+    def _open(self, room: Room, ask: Ask, within: frozenset[Room] | None) -> bool:
+        return ask.may_use(room) and room not in self._closed.rooms and (within is None or room in within)
+
+    def _cheapest(self, ask: Ask, count: int, within: frozenset[Room] | None) -> list[Room]:
+        """Rooms that could be made to fit, those that cost least first. The rooms of the youngest work are compared."""
+        found: list[tuple[float, int, str, Room]] = []
+        seen: set[Room] = set()
+        for low in self._candidates():
+            for room in self._rooms_of(low):
+                if room in seen or not self._open(room, ask, within):
+                    continue
+                seen.add(room)
+                victims = self._on_room(room, ask)
+                if victims:
+                    lost = sum(each.lost(self._now) for each in victims)
+                    found.append((lost, len(victims), room.name, room))
+            if len(found) >= count + SPARE_ROOMS:
+                break
+        return [room for _, _, _, room in sorted(found)]
+
+    def _candidates(self) -> Iterator[LowGroup]:
+        youngest = self._board.low.youngest(self._pool.backend)
+        return (low for low in youngest if low.key not in self._stopped and self._may_stop(low))
+
+    def _may_stop(self, low: LowGroup) -> bool:
+        if low.pool == self._pool.name:
+            return True
+        return self._usage.total(low.pool) > guaranteed(self._floor, low.pool)
+
+    def _rooms_of(self, low: LowGroup) -> list[Room]:
+        names = sorted({held.node for held in low.held.values()})
+        return [room for name in names if (room := self._floor.rooms.get((low.backend, name))) is not None]
+
+    def _on_room(self, room: Room, ask: Ask) -> list[LowGroup] | None:
+        """The youngest of this room without whom the ask fits; nobody who need not go; None where it would not fit at all."""
+        groups = {held.key: self._board.low.groups[held.key] for held in room.low.values()}
+        young = sorted(
+            (low for key, low in groups.items() if key not in self._stopped and self._may_stop(low)),
+            key=lambda low: low.age,
+        )
+        entry, going = self._fitting.later(room), list[LowGroup]()
+        for low in young:
+            if ask.fits(entry):
+                break
+            entry = _freed(entry, low, room.name, 1)
+            going.append(low)
+        if not ask.fits(entry):
+            return None
+        for low in list(reversed(going)):
+            without = _freed(entry, low, room.name, -1)
+            if ask.fits(without):
+                entry = without
+                going.remove(low)
+        return going
+
+    def _stop(self, low: LowGroup) -> None:
+        self._move(low, 1)
+        self.chosen[low.key] = self._stopped[low.key] = low
+
+    def _spare(self, low: LowGroup) -> None:
+        self._move(low, -1)
+        del self.chosen[low.key], self._stopped[low.key]
+
+    def _move(self, low: LowGroup, sign: int) -> None:
+        self._usage.add(low.pool, -sign * low.gpus, low=True)
+        for held in low.held.values():
+            room = self._floor.rooms.get((held.backend, held.node))
+            if room is not None:
+                self._fitting.clear(room, held.resources, sign)
+
+    def call_off(self) -> None:
+        for low in list(self.chosen.values()):
+            self._spare(low)
+
+    def spare(self, waiters: Waiters, mark: int, excess: int) -> None:
+        """Let go whoever is not needed after all, the dearest first; then take the places again."""
+        if len(self.chosen) * waiters.shape.tasks <= SPARING_EFFORT:
+            dearest = sorted(self.chosen.values(), key=lambda low: (-low.lost(self._now), low.key))
+            for low in dearest:
+                self._fitting.undo(mark)
+                self._spare(low)
+                own = sum(each.gpus for each in self.chosen.values() if each.pool == self._pool.name)
+                if own < excess or not self._place(waiters):
+                    self._stop(low)
+        self._fitting.undo(mark)
+        if not self._place(waiters):
+            raise AssertionError("what was cleared for a group takes it")
+
+
+def _freed(entry: Entry, low: LowGroup, node: str, sign: int) -> Entry:
+    for held in low.held.values():
+        if held.node == node:
+            entry = _plus(entry, held.resources, sign)
+    return entry
+
+
+def _plus(entry: Entry, resources: Resources, sign: int = 1) -> Entry:
+    return (
+        entry[0] + sign * resources.gpu,
+        entry[1] + sign * resources.cpu,
+        entry[2] + sign * resources.memory_bytes,
+        entry[3] + sign * resources.storage_bytes,
+        entry[4],
+        entry[5],
+    )
