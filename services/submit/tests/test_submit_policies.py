@@ -8,8 +8,9 @@ from services.submit.tests.test_submit_stories import finish
 
 from osmo_domain.label_policy import Enforcement, LabelPolicy, LabelsConfig
 from osmo_domain.pool import UserLimits
-from osmo_domain.requests import RestartRequest, Submitted
+from osmo_domain.requests import CheckData, DataChecked, RestartRequest, Submitted
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
+from osmo_eventlog.subjects import DATA_QUESTIONS
 
 SPEC = """workflow:
   name: w
@@ -121,3 +122,35 @@ async def fail(house: Any, workflow_id: str, failed: tuple[str, ...] = ("a", "b"
     """Let the groups end, these of them badly."""
     ends = {f"{name}-group": TaskStatus.FAILED if name in failed else TaskStatus.COMPLETED for name in ("a", "b")}
     await finish(house, workflow_id, ends, WorkflowStatus.FAILED)
+
+
+async def only_files(data: bytes) -> bytes:
+    """An installation that has no other storage."""
+    question = msgspec.json.decode(data, type=CheckData)
+    others = [uri for uri, _ in question.uris if not uri.startswith("file:")]
+    return msgspec.json.encode(
+        DataChecked(dict.fromkeys(others, "no such storage"), dict.fromkeys(others, "storage.uri.unknown_scheme"))
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "inputs: [{url: 's3://b/x'}]",
+        "outputs: [{url: 's3://b/x'}]",
+        "checkpoint: [{path: /c, url: 's3://b/x', frequency: 1s}]",
+    ],
+)
+async def test_storage_that_is_not_here_validates_with_a_warning_and_is_not_submitted(
+    house_alone: Any, server: Any, key: str
+) -> None:
+    spec = SPEC.replace("command: [x]}", f"command: [x], {key}}}", 1)
+    async with server.connect("data").requests.serve("data", DATA_QUESTIONS, only_files):
+        answer = await house_alone.submit(spec, validation_only=True)
+        assert answer.warnings == (
+            "This installation cannot reach s3://b/x: no such storage: submitting would be refused.",
+        )
+        refusal = await house_alone.refusal(spec)
+        assert (refusal.code, refusal.error_code) == ("data.no_storage", "CREDENTIAL")
+        assert await house_alone.count() == 1
+        assert (await house_alone.submit(spec.replace("s3://b/x", "file:///x"))).name == "w-2"

@@ -8,9 +8,7 @@ from msgspec import Struct
 
 from osmo_domain.errors import Rejected
 from osmo_domain.label_policy import apply_policies
-from osmo_domain.plan import Plan
 from osmo_domain.pool import Pool, Priority
-from osmo_domain.requests import CheckData, DataChecked
 from osmo_domain.spec.admission import admit, check_guarantee
 from osmo_domain.spec.default_amounts import fill_in_amounts
 from osmo_domain.spec.model import InputSpec, TaskSpec, WorkflowSpec
@@ -28,18 +26,15 @@ from osmo_domain.spec.tree import refused
 from osmo_domain.workflow.state import Workflow
 from osmo_domain.workflow.status import FINISHED
 from osmo_eventlog.ports import Requests
-from osmo_eventlog.subjects import DATA_QUESTIONS
 from osmo_service.clock import Clock
 from osmo_submit.credentials import check_users_credentials
 from osmo_submit.known import Known
+from osmo_submit.places import check_places
 from osmo_submit.trail import ALL, NONE, Trail
 from osmo_submit.user_limits import Alive, check_pool_limit, check_user_limits
 from osmo_submit.workflows import Workflows
 
 ADMIN: Final = "osmo-admin"
-_DATA_WITHIN_S: Final = 10.0
-_QUESTION: Final = msgspec.json.Encoder()
-_ANSWER: Final = msgspec.json.Decoder(DataChecked)
 
 
 class Terms(Struct, frozen=True):
@@ -82,9 +77,10 @@ class Checker:
         warnings += admit(spec, resources, pool, nodes)
         check_rules(spec, resources, pool, nodes)
         draft = make_draft(spec, resources, upstreams, pool, settings, priority=terms.priority, labels=terms.labels)
-        await self._check_data(terms.user, draft.plan)
+        places = await check_places(self._requests, terms.user, draft.plan)
         await check_users_credentials(self._requests, terms.user, spec)
-        return msgspec.structs.replace(draft, warnings=(*warnings, *draft.warnings))
+        said = (*warnings, *draft.warnings, *places.warnings)
+        return msgspec.structs.replace(draft, warnings=said, unserved=draft.unserved or places.unserved)
 
     def check_to_run(self, draft: Draft, terms: Terms, trail: Trail) -> None:
         """What matters only to a workflow that is really to run, and not to one that is validated."""
@@ -107,15 +103,6 @@ class Checker:
                     _check_earlier_task(task, given, states[given.workflow])
                     warnings += _kept_nothing(given, states[given.workflow])
         return warnings
-
-    async def _check_data(self, user: str, plan: Plan) -> None:
-        uris = tuple(dict.fromkeys(_uris(plan)))
-        if not uris:
-            return
-        question = _QUESTION.encode(CheckData(user, uris))
-        answer = _ANSWER.decode(await self._requests.ask(DATA_QUESTIONS, question, timeout_s=_DATA_WITHIN_S))
-        for uri, problem in answer.problems.items():
-            raise Rejected("data.no_access", f"{uri}: {problem}", error_code="CREDENTIAL")
 
 
 def check_maintenance(pool: Pool, roles: Iterable[str]) -> None:
@@ -146,11 +133,3 @@ def _kept_nothing(given: InputSpec, state: Workflow) -> list[str]:
     if any(output.intermediate and not output.regex for output in state.task_plan(given.task).outputs):
         return []
     return [f"Task {given.task} of {given.workflow} kept no copy of its output: the input from it will be empty."]
-
-
-def _uris(plan: Plan) -> Iterable[tuple[str, str]]:
-    """The places that the user's own text names, and what is done there."""
-    for group in plan.groups:
-        for task in group.tasks:
-            yield from ((given.url, "READ") for given in task.inputs if given.url and not given.task)
-            yield from ((output.url, "WRITE") for output in task.outputs if not output.intermediate)
