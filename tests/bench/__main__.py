@@ -55,10 +55,11 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.names) - {"start-up", *MEASUREMENTS}:
         parser.error(f"no measurement is called {', '.join(sorted(unknown))}")
+    machine_text = _machine()
     table = markdown(uvloop.run(_measure(options.names or ["start-up", *MEASUREMENTS], quick=options.quick)))
-    print(f"\n{_machine()}\n\n{table}")
+    print(f"\n{machine_text}\n\n{table}")
     if options.write:
-        _write(table)
+        _write(f"{machine_text}\n\n{table}")
     return 0
 
 
@@ -93,16 +94,17 @@ def _machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores shared by servers, services and "
-        f"clients, {memory:.0f} GiB, Python {platform.python_version()}, {NODES} simulated nodes and GPUs."
+        f"clients, {memory:.0f} GiB, Python {platform.python_version()}, {NODES} simulated nodes and GPUs. "
+        f"Load average of the machine before the run: {os.getloadavg()[0]:.1f}."
     )
 
 
-def _write(table: str) -> None:
-    """Replace what stands between the two marks."""
+def _write(text_and_table: str) -> None:
+    """Replace what stands between the two marks of the page."""
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split("<!-- begin of the table -->\n", 1)
     after = rest.split("<!-- end of the table -->", 1)[1]
-    page = f"{before}<!-- begin of the table -->\n{_machine()}\n\n{table}\n<!-- end of the table -->{after}"
+    page = f"{before}<!-- begin of the table -->\n{text_and_table}\n<!-- end of the table -->{after}"
     PAGE.write_text(page, encoding="utf-8")
 
 

@@ -44,6 +44,7 @@ async def run_load(load: Load) -> Loaded:
     """In another process, so that it has a core of its own where there is one."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.bench.load", stdin=-1, stdout=-1)
     out, _ = await process.communicate(msgspec.json.encode(load))
+    assert process.returncode == 0, f"the load generator ended with {process.returncode}"
     loaded = msgspec.json.decode(out, type=Loaded)
     assert set(loaded.statuses) == {200}, f"{load.method} {load.path}: {loaded.statuses} {loaded.first_failure}"
     return loaded

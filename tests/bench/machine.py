@@ -30,9 +30,19 @@ def memory(up: Installation, when: str, bar_mib: float) -> list[Row]:
     return [total, Row(f"resident memory {when}, each (MiB PSS)", each)]
 
 
+def cpu_seconds(up: Installation) -> float:
+    """Of all processes so far: what is left of a figure when the machine is busy with other things."""
+    times = [one.cpu_times() for name, process in up.processes().items() for one in _family(process, name)]
+    return sum(time.user + time.system for time in times)
+
+
+def _family(process: psutil.Process, name: str) -> list[psutil.Process]:
+    """With the children of those that have any of their own: PostgreSQL's backends, the workers that render."""
+    return [process, *(process.children(recursive=True) if name in {"postgresql", "submit"} else [])]
+
+
 def _sizes(process: psutil.Process, name: str) -> tuple[float, float]:
-    family = [process, *(process.children(recursive=True) if name in {"postgresql", "submit"} else [])]
-    found = [one.memory_full_info() for one in family]
+    found = [one.memory_full_info() for one in _family(process, name)]
     return sum(one.pss for one in found) / MIB, sum(one.rss for one in found) / MIB
 
 
