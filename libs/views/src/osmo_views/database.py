@@ -45,9 +45,10 @@ _SERVER_SETTINGS = {
 class Database:
     """A pool and its deadlines. One connection per unit of work; never a second one inside."""
 
-    def __init__(self, pool: Any, *, acquire_timeout_s: float) -> None:
+    def __init__(self, pool: Any, *, readers: int, acquire_timeout_s: float) -> None:
         self._pool = pool
         self._acquire_timeout_s = acquire_timeout_s
+        self._readers = Readers(pool, readers, acquire_timeout_s)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -64,14 +65,9 @@ class Database:
             yield connection
 
     async def fetch(self, query: str, *args: object) -> list[Any]:
-        """The rows of one question. Written out rather than through `connection`, since every list and query comes through here."""
+        """The rows of one question."""
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
-            try:
-                rows: list[Any] = await connection.fetch(query, *args)
-                return rows
-            finally:
-                await self._pool.release(connection)
+            return await self._readers.fetch(query, *args)
         except _AWAY as error:
             raise _translated(error) from error
 
@@ -79,6 +75,58 @@ class Database:
         """The first row, or None."""
         rows = await self.fetch(query, *args)
         return rows[0] if rows else None
+
+
+    async def let_go(self) -> None:
+        """Give every connection back to the pool."""
+        await self._readers.let_go()
+
+
+class Readers:
+    """Connections for single questions, held rather than acquired each time: asyncpg's acquire and release start a task each, which together
+    cost more than a small question. The slots are taken newest first, so that idle ones stay idle; a slot is None until it is needed.
+    """
+
+    def __init__(self, pool: Any, count: int, acquire_timeout_s: float) -> None:
+        self._pool = pool
+        self._acquire_timeout_s = acquire_timeout_s
+        self._slots: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
+        for _ in range(count):
+            self._slots.put_nowait(None)
+
+    async def fetch(self, query: str, *args: object) -> list[Any]:
+        connection = await self._slot()
+        try:
+            connection = await self._open(connection)
+            rows: list[Any] = await connection.fetch(query, *args)
+        except BaseException:
+            self._slots.put_nowait(None)
+            if connection is not None:
+                await self._pool.release(connection)
+            raise
+        self._slots.put_nowait(connection)
+        return rows
+
+    async def let_go(self) -> None:
+        """Give back what is held; what is in use stays."""
+        for _ in range(self._slots.qsize()):
+            connection = self._slots.get_nowait()
+            if connection is not None:
+                await self._pool.release(connection)
+
+    async def _slot(self) -> Connection | None:
+        if not self._slots.empty():
+            return self._slots.get_nowait()
+        async with asyncio.timeout(self._acquire_timeout_s):
+            return await self._slots.get()
+
+    async def _open(self, connection: Connection | None) -> Connection:
+        """The connection, or another one where there is none or it broke meanwhile."""
+        if connection is not None and not connection.is_closed():
+            return connection
+        if connection is not None:
+            await self._pool.release(connection)
+        return await self._pool.acquire(timeout=self._acquire_timeout_s)
 
 
 def _translated(error: Exception) -> Exception:
@@ -105,9 +153,11 @@ async def open_database(
         )
     except _AWAY as error:
         raise _translated(error) from error
+    database = Database(pool, readers=max(1, max_size // 2), acquire_timeout_s=acquire_timeout_s)
     try:
-        yield Database(pool, acquire_timeout_s=acquire_timeout_s)
+        yield database
     finally:
+        await database.let_go()
         await _close(pool, close_timeout_s)
 
 
