@@ -14,11 +14,12 @@ Entry = dict[str, str]
 
 
 class DataConfig:
-    """The file in this directory, read once; `set` and `remove` write it anew, readable by its owner only."""
+    """The file in this directory, read once (UserError where it is none of ours); `set` and `remove` write it anew, readable by its owner only."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "config.yaml"
         self._content = _read(self._path)
+        self._entries()
 
     def __contains__(self, endpoint: str) -> bool:
         return endpoint in self._entries()
