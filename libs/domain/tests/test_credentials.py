@@ -163,9 +163,9 @@ PAYLOADS = {"git": {"token": "t", "user": "u"}, "ssh": {"key": "k", "pub": "p"}}
 
 
 def test_a_task_gets_variables_and_files() -> None:
-    uses: dict[str, str | dict[str, str]] = {"git": {"A": "token", "B": "token"}, "ssh": "root/.ssh/"}
+    uses: dict[str, str | dict[str, str]] = {"git": {"A": "token", "B": "token"}, "ssh": "keys/.ssh/"}
     assert variables(uses, PAYLOADS) == {"A": "t", "B": "t"}
-    assert files(uses, PAYLOADS) == {"/root/.ssh/key": "k", "/root/.ssh/pub": "p"}
+    assert files(uses, PAYLOADS) == {"/keys/.ssh/key": "k", "/keys/.ssh/pub": "p"}
     assert dict(needed(uses)) == {"git": frozenset({"token"}), "ssh": None}
     assert (variables({}, {}), files({}, {})) == ({}, {})
 

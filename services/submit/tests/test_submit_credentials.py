@@ -19,9 +19,9 @@ def spec(*lines: str) -> str:
 
 async def test_a_credential_that_the_user_has_is_accepted_in_both_forms(house: Any) -> None:
     await house.submit(spec("git: {TOKEN: token}"))
-    await house.submit(spec("git: /root/.git"))
+    await house.submit(spec("git: /keys/git"))
     plan = (await house.submitted("w-2")).plan
-    assert plan.groups[0].tasks[0].credentials == {"git": "/root/.git"}
+    assert plan.groups[0].tasks[0].credentials == {"git": "/keys/git"}
 
 
 @pytest.mark.parametrize(
