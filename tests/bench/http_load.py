@@ -23,6 +23,7 @@ _LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *(\d+)")
 class Measured:
     """`refused` counts answers other than 200."""
 
+    count: int
     per_second: float
     p50_ms: float
     p99_ms: float
@@ -97,4 +98,6 @@ async def _measure(port: int, requests: list[bytes], clients: int, seconds: floa
     await asyncio.gather(*(client(number) for number in range(clients)))
     spent = time.perf_counter() - began
     took.sort()
-    return Measured(len(took) / spent, took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000, len(refused))
+    return Measured(
+        len(took), len(took) / spent, took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000, len(refused)
+    )
