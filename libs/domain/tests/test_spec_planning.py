@@ -257,3 +257,12 @@ def test_only_low_priority_goes_beyond_the_guarantee() -> None:
     with pytest.raises(Rejected) as refusal:
         check_guarantee(spec, resources, POOL, Priority.HIGH)
     assert (refusal.value.code, refusal.value.error_code) == ("admission.guarantee", "USAGE")
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_nothing_goes_beyond_the_maximum(priority: Priority) -> None:
+    pool = Pool("lab", "b", default_platform="cpu", platforms={"cpu": Platform()}, gpu=GpuQuota(4, 8))
+    spec = ask("{gpu: 9}")
+    with pytest.raises(Rejected) as refusal:
+        check_guarantee(spec, resolve_resources(spec, pool), pool, priority)
+    assert (refusal.value.code, refusal.value.error_code) == ("admission.maximum", "USAGE")

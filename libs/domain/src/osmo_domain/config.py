@@ -4,6 +4,7 @@ People's writes are `config.revised`, each one revision of its type. `config.set
 objects (seeds) came to be: objects as the house works with them, one per subject. Both are history, and count alike.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -129,8 +130,17 @@ def apply_config(catalogue: Catalogue, event: ConfigEvent) -> None:
             pass
 
 
-_OF_POOLS: Final = frozenset({ConfigType.POD_TEMPLATE, ConfigType.RESOURCE_VALIDATION})
-"""Types whose objects pools are made of."""
+_NAMED_BY_POOLS: Final = {
+    ConfigType.POD_TEMPLATE: ("common_pod_template", "override_pod_template"),
+    ConfigType.RESOURCE_VALIDATION: ("common_resource_validations", "resource_validations"),
+}
+"""Types that pools are made of, and where pools and their platforms name them."""
+
+
+def _names_in(pool: dict[str, Any], key: str, platform_key: str) -> Iterator[str]:
+    yield from pool.get(key, ())
+    for platform in pool.get("platforms", {}).values():
+        yield from platform.get(platform_key, ())
 
 
 def _apply_revision(catalogue: Catalogue, event: ConfigRevised) -> None:
@@ -138,9 +148,11 @@ def _apply_revision(catalogue: Catalogue, event: ConfigRevised) -> None:
     if kind is None:
         return
     change_objects(catalogue.objects, kind, event)
-    if kind in _OF_POOLS:
-        for name in catalogue.objects[ConfigType.POOL]:
-            _derive_pool(catalogue, name)
+    if kind in _NAMED_BY_POOLS:
+        touched = {*event.objects, *event.deleted}
+        for name, value in catalogue.objects[ConfigType.POOL].items():
+            if not touched.isdisjoint(_names_in(value, *_NAMED_BY_POOLS[kind])):
+                _derive_pool(catalogue, name)
     elif kind is ConfigType.POOL:
         for name in (*event.objects, *event.deleted):
             _derive_pool(catalogue, name)

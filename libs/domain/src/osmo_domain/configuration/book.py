@@ -1,6 +1,6 @@
 """The configuration with its history: the fold of the CONFIG stream that writes are decided on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -107,10 +107,16 @@ class Book(Struct):
 
     def data_at(self, kind: ConfigType, number: int) -> dict[str, Any]:
         """Every object of the type as it was after this revision."""
-        objects = no_objects()
-        for revision in self.revisions[kind][:number]:
+        return self.data_of(kind, {number}).get(number, {})
+
+    def data_of(self, kind: ConfigType, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+        """The same for several revisions, in one pass through the history."""
+        objects, found = no_objects(), {}
+        for revision in self.revisions[kind][: max(numbers, default=0)]:
             change_objects(objects, kind, revision.changes)
-        return objects[kind]
+            if revision.number in numbers:
+                found[revision.number] = dict(objects[kind])
+        return found
 
     def all_revisions(self) -> Iterator[Revision]:
         """Those that are not deleted, by time."""

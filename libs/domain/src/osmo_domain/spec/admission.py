@@ -23,13 +23,19 @@ _WORDS = ("GPUs", "CPUs", "of memory", "of storage")
 def check_guarantee(
     workflow: WorkflowSpec, resources: Mapping[str, ResourceSpec], pool: Pool, priority: Priority
 ) -> None:
-    """HIGH and NORMAL stay within what the pool guarantees: a group larger than that could never start."""
-    guarantee = pool.gpu.guarantee if pool.gpu is not None else -1
-    if guarantee == -1 or priority is Priority.LOW:
+    """HIGH and NORMAL stay within what the pool guarantees, LOW within its maximum: a larger group could never start."""
+    if pool.gpu is None:
         return
     for group in workflow.groups:
         asked = _gpus(group, resources)
-        if asked > guarantee:
+        if -1 < pool.gpu.maximum < asked:
+            raise refused(
+                group.source,
+                "admission.maximum",
+                f"Group {group.name} needs {asked} GPUs at once, and pool {pool.name} may use {pool.gpu.maximum} at most.",
+            )
+        guarantee = pool.gpu.guarantee
+        if priority is not Priority.LOW and -1 < guarantee < asked:
             raise refused(
                 group.source,
                 "admission.guarantee",

@@ -1,6 +1,6 @@
 """Config objects as the API shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -157,7 +157,15 @@ class ConfigReads:
         if wanted.descending:
             found.reverse()
         page = found[wanted.offset : wanted.offset + wanted.limit]
-        return [self._entry(one, omit_data=wanted.omit_data) for one in page]
+        data = {} if wanted.omit_data else self._data_of(page)
+        return [_entry(one, data.get((one.type, one.number))) for one in page]
+
+    def _data_of(self, page: Sequence[Revision]) -> dict[tuple[ConfigType, int], Any]:
+        return {
+            (kind, number): masked(_as_read(kind, objects))
+            for kind in {one.type for one in page}
+            for number, objects in self._book.data_of(kind, {one.number for one in page if one.type is kind}).items()
+        }
 
     def _revisions(self, wanted: HistoryFilter) -> Iterator[Revision]:
         if wanted.at is None:
@@ -169,35 +177,37 @@ class ConfigReads:
                 newest[one.type] = one
         yield from newest.values()
 
-    def _entry(self, one: Revision, *, omit_data: bool) -> RevisionEntry:
-        return RevisionEntry(
-            config_type=one.type,
-            name=one.changes.name,
-            revision=one.number,
-            username=one.user,
-            created_at=wire_time(one.at),
-            description=one.changes.description,
-            tags=one.tags or None,
-            data=None if omit_data else masked(self.data_at(one.type, one.number)),
-        )
-
-    def data_at(self, kind: ConfigType, number: int) -> Any:
-        """What a read of the type gave after that revision."""
-        objects = self._book.data_at(kind, number)
-        if kind in SINGLE:
-            return objects.get(single_name(kind)) or default_of(kind)
-        if kind is ConfigType.POOL:
-            return {"pools": objects}
-        if kind is ConfigType.BACKEND:
-            return {"backends": [{"name": name, **value} for name, value in objects.items()]}
-        return list(objects.values()) if kind is ConfigType.ROLE else objects
-
     def difference(self, kind: ConfigType, first: int, second: int) -> tuple[Any, Any]:
         """The data of two revisions; secrets are stars, and marked where they differ."""
         for number in (first, second):
             require_revision(self._book, kind, number)
-        before, after = self.data_at(kind, first), self.data_at(kind, second)
+        data = self._book.data_of(kind, {first, second})
+        before, after = _as_read(kind, data[first]), _as_read(kind, data[second])
         return masked(before), _marked(masked(after), before, after)
+
+
+def _entry(one: Revision, data: Any) -> RevisionEntry:
+    return RevisionEntry(
+        config_type=one.type,
+        name=one.changes.name,
+        revision=one.number,
+        username=one.user,
+        created_at=wire_time(one.at),
+        description=one.changes.description,
+        tags=one.tags or None,
+        data=data,
+    )
+
+
+def _as_read(kind: ConfigType, objects: dict[str, Any]) -> Any:
+    """The objects in what a read of their type gives."""
+    if kind in SINGLE:
+        return objects.get(single_name(kind)) or default_of(kind)
+    if kind is ConfigType.POOL:
+        return {"pools": objects}
+    if kind is ConfigType.BACKEND:
+        return {"backends": [{"name": name, **value} for name, value in objects.items()]}
+    return list(objects.values()) if kind is ConfigType.ROLE else objects
 
 
 def _matches(one: Revision, wanted: HistoryFilter) -> bool:
