@@ -97,7 +97,7 @@ def test_who_does_not_fit_waits_with_a_reason_until_there_is_room() -> None:
         await world.until_task("wf-2", "a", "SCHEDULING")
         reasons = await world.explain("wf-3")
         assert reasons["a"][0] == "capacity"
-        assert "8 GPU" in reasons["a"][1]
+        assert "8 asked" in reasons["a"][1]
         reasons = await world.explain("big-1")
         assert (reasons["a"][0], reasons["b"]) == ("node_fit", ("upstream", "Waits for a (PROCESSING) to complete."))
         assert (await world.state("wf-3")).tasks["a"].status.value == "PROCESSING"

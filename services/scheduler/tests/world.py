@@ -228,7 +228,9 @@ class FakeCluster:
     async def say(self, kind: str, fact: ClusterFact, name: str = "_") -> None:
         await self._world.publish(subjects.cluster(BACKEND, kind, name), [fact])
 
-    async def tell_node(self, name: str, gpus: int = 8, *, gone: bool = False) -> None:
+    async def tell_node(
+        self, name: str, gpus: int = 8, *, gone: bool = False, labels: dict[str, str] | None = None
+    ) -> None:
         node = NodeFact(
             name=name,
             at=self._world.clock.now(),
@@ -236,6 +238,7 @@ class FakeCluster:
             gpu=gpus,
             memory_bytes=1 << 38,
             storage_bytes=1 << 40,
+            labels=labels or {},
             gone=gone,
         )
         await self.say("node", NodeSeen(node), name)

@@ -3,7 +3,7 @@
 This walks over all nodes, once per question; decisions never do.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -64,9 +64,14 @@ def free_now(load: NodeLoad) -> Amounts:
 
 
 def when_empty(load: NodeLoad) -> Amounts:
-    """What the node has without any work on it."""
+    """What the node would have without our work on it."""
     fact = load.fact
-    return Amounts(fact.gpu, fact.cpu, fact.memory_bytes, fact.storage_bytes)
+    return Amounts(
+        fact.gpu - fact.used_gpu,
+        fact.cpu - fact.used_cpu,
+        fact.memory_bytes - fact.used_memory_bytes,
+        fact.storage_bytes - fact.used_storage_bytes,
+    )
 
 
 def platform_name(pool: Pool, resources: Resources) -> str:
@@ -74,9 +79,9 @@ def platform_name(pool: Pool, resources: Resources) -> str:
     return resources.platform or pool.default_platform or ""
 
 
-def free_room(platform: str, pool: Pool, resources: Resources, loads: Mapping[str, NodeLoad]) -> FreeRoom:
+def free_room(platform: str, pool: Pool, resources: Resources, loads: Iterable[NodeLoad]) -> FreeRoom:
     """What is free now on one platform, and how many tasks like this one would fit there together."""
-    nodes = [load for load in loads.values() if _allowed(load, platform, pool, resources) is None]
+    nodes = [load for load in loads if _allowed(load, platform, pool, resources) is None]
     free, asked = [free_now(load) for load in nodes], asked_of(resources)
     return FreeRoom(
         platform=platform,
@@ -88,12 +93,12 @@ def free_room(platform: str, pool: Pool, resources: Resources, loads: Mapping[st
 
 
 def exclusions(
-    task: str, pool: Pool, resources: Resources, loads: Mapping[str, NodeLoad], offer: Offer
+    task: str, pool: Pool, resources: Resources, loads: Iterable[NodeLoad], offer: Offer
 ) -> tuple[Exclusion, ...]:
     """Which constraint keeps the task off how many nodes: each node counts once, at the first that does. `offer` is what a node has."""
     platform, asked = platform_name(pool, resources), asked_of(resources)
     out: dict[Constraint, list[Amounts]] = {}
-    for load in loads.values():
+    for load in loads:
         amounts = offer(load)
         constraint = _allowed(load, platform, pool, resources) or amounts.short(asked)
         if constraint is not None:

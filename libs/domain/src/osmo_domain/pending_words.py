@@ -118,6 +118,8 @@ def _ahead(ahead: Ahead | None) -> str:
 
 
 def _preempting(reason: Reason) -> str:
+    if not reason.victims:
+        return "A place that is being left is kept for it: it starts when what runs there has ended."
     gone = [f"{each.workflow_id} ({_count(each.gpus, 'GPU')})" for each in reason.victims[:_NAMED]]
     more = len(reason.victims) - _NAMED
     return (

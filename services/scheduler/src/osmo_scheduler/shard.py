@@ -33,6 +33,7 @@ from osmo_eventlog.ports import Seq
 from osmo_scheduler.aggregates import Aggregates, Entry
 from osmo_scheduler.cluster_book import ClusterBook
 from osmo_scheduler.removals import Removals
+from osmo_scheduler.surroundings import RecentSurroundings
 from osmo_scheduler.timers import Timers
 from osmo_scheduler.waiting_line import WaitingLine
 
@@ -51,6 +52,7 @@ class Shard:
         self.line = WaitingLine(self.board)
         self.book = ClusterBook(self.board, clusters)
         self.removals = Removals()
+        self.surroundings = RecentSurroundings()
         self.timers = Timers(lambda workflow_id: self.aggregates.get(workflow_id) is not None)
 
     def note(self, entry: Entry, events: Sequence[WorkflowEvent]) -> None:

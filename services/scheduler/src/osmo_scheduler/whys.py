@@ -7,49 +7,74 @@ from msgspec.structs import replace
 
 from osmo_domain.pending import Change, Reason, ReasonCode
 from osmo_domain.pending_changes import Starts
-from osmo_domain.pending_explain import Scene, changes_for, ineligible, with_details
-from osmo_domain.pending_words import in_words
-from osmo_domain.placement import PendingGroup
+from osmo_domain.pending_explain import Surroundings, changes_for, reason_at_length, reason_in_short
+from osmo_domain.placement import Board, PendingGroup
 from osmo_domain.plan import Resources
 from osmo_domain.pool import Pool
 from osmo_domain.workflow.state import Workflow
 from osmo_scheduler.shard import Shard
 
-SHAPES: Final = 4
-"""For so many different shapes of groups changes are looked for."""
-TRIES: Final = 64
-LONG_LINE: Final = 1_000
-"""A line longer than this gets fewer tries in proportion, so that no question holds up decisions for long."""
+AT_LENGTH: Final = 50
+MOST_TRIES: Final = 100
+FEWEST_TRIES: Final = 8
+LONG_LINE: Final = 2_000
 
 _Shape = tuple[tuple[Resources, ...], ReasonCode]
 
 
 class Whys:
-    """`changes`: look for what would start them, too; without, the answer costs next to nothing."""
+    """The first few groups are told of at length. `changes`: look for what would start those, too; without, the answer costs next to nothing."""
 
     def __init__(self, shard: Shard, state: Workflow, now: datetime, *, changes: bool) -> None:
-        self._shard = shard
+        self._board = shard.board
+        self._aggregates = shard.aggregates
+        self._surroundings = shard.surroundings
         self._state = state
+        self._now = now
         self._changes = changes
-        self._scene = Scene(shard.line.groups, shard.catalogue.pools, shard.book.nodes(now), now)
+        self._online = shard.book.nodes(now)
+        self._asked = 0
+        self._left = tries(len(shard.line))
         self._found: dict[_Shape, tuple[Change, ...]] = {}
 
     def of(self, name: str) -> Reason | None:
-        """None for a group that does not wait, or that nobody has decided on yet."""
-        group = self._shard.line.group(self._state.workflow_id, name)
+        """None for a group that does not wait, or that nobody has looked at yet."""
+        group = self._board.line.groups.get((self._state.workflow_id, name))
         if group is None:
             return None
-        reason = ineligible(self._scene, group) or self._shard.line.reason(self._state.workflow_id, name)
-        if reason is None:
-            return None
-        return self._in_full(reason, group) if self._changes else in_words(reason)
+        self._asked += 1
+        if self._asked > AT_LENGTH:
+            return reason_in_short(self._board, group, self._online)
+        reason = reason_at_length(
+            self._board, group, self._online, user_of=self._user_of, look_around=self._look_around
+        )
+        if reason is None or not self._changes:
+            return reason
+        return replace(reason, changes=self._changes_for(reason, group))
 
-    def _in_full(self, reason: Reason, group: PendingGroup) -> Reason:
-        detailed = with_details(reason, self._scene, group)
-        shape = (tuple(task.resources for task in group.tasks), reason.code)
-        if shape not in self._found and len(self._found) < SHAPES and self._is_whole(group):
-            self._found[shape] = changes_for(reason, self._scene, group, permits=self._permits, limited=limited)
-        return replace(detailed, changes=self._found.get(shape, ()))
+    def _look_around(self, board: Board, pool: Pool, group: PendingGroup, code: ReasonCode) -> Surroundings:
+        return self._surroundings.look(board, pool, group, code, self._now)
+
+    def _user_of(self, workflow_id: str) -> str:
+        entry = self._aggregates.get(workflow_id)
+        return entry.state.user if entry is not None else ""
+
+    def _changes_for(self, reason: Reason, group: PendingGroup) -> tuple[Change, ...]:
+        shape = tuple(task.resources for task in group.tasks), reason.code
+        if shape not in self._found and self._is_whole(group):
+            self._found[shape] = changes_for(
+                reason, self._board, group, self._now, self._online, permits=self._permits, limited=self._limited
+            )
+        return self._found.get(shape, ())
+
+    def _limited(self, starts: Starts) -> Starts:
+        """The same until the tries of this question are used up; what is not tried is not claimed."""
+
+        def within(changed: PendingGroup) -> bool:
+            self._left -= 1
+            return self._left >= 0 and starts(changed)
+
+        return within
 
     def _is_whole(self, group: PendingGroup) -> bool:
         """All its tasks wait: where some of them go again beside others that run, nobody can ask for something else."""
@@ -70,13 +95,6 @@ class Whys:
         )
 
 
-def limited(starts: Starts, line: int) -> Starts:
-    """The same until the tries are used up; what is not tried is not claimed."""
-    left = max(4, TRIES if line <= LONG_LINE else TRIES * LONG_LINE // line)
-
-    def within(changed: PendingGroup) -> bool:
-        nonlocal left
-        left -= 1
-        return left >= 0 and starts(changed)
-
-    return within
+def tries(line: int) -> int:
+    """How many decisions a question may cost: a long line gets fewer, so that no question holds up decisions for long."""
+    return max(FEWEST_TRIES, MOST_TRIES if line <= LONG_LINE else MOST_TRIES * LONG_LINE // line)
