@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from osmo_cli.errors import ServerError, UserError
-from osmo_cli.up.layout import DataDir, choose_ports, rotate, secret
+from osmo_cli.up.layout import DataDir, Ports, choose_ports, choose_shards, rotate, secret
 from osmo_cli.up.leftovers import end_leftovers, forget_stale_postmaster, remember, start_of
 from osmo_cli.up.lock import locked
+from osmo_cli.up.services import Addresses, services
 
 DEADLINE_S = 15.0
 
@@ -247,3 +248,20 @@ def test_a_server_that_cannot_say_that_it_is_ready_costs_nothing(tmp_path: Path)
         """,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_the_number_of_shards_is_chosen_once(tmp_path: Path) -> None:
+    assert choose_shards(tmp_path, "2") == 2
+    assert choose_shards(tmp_path, "") == 2
+    with pytest.raises(UserError, match="cannot change"):
+        choose_shards(tmp_path, "3")
+    with pytest.raises(UserError, match="not a number from 1 to 99"):
+        choose_shards(tmp_path, "none")
+
+
+def test_each_shard_has_a_scheduler_and_every_service_knows_how_many_there_are(tmp_path: Path) -> None:
+    where = Addresses("nats://x", "postgresql://x", "127.0.0.1", 8000, "http://x", Ports(nats=1, log_router=2))
+    wanted = services(DataDir(tmp_path), where, log_level="INFO", simulated_nodes=None, shards=2)
+    schedulers = {each.name: each.settings["OSMO_SHARD"] for each in wanted if each.module == "osmo_scheduler.__main__"}
+    assert schedulers == {"scheduler": "0", "scheduler-1": "1"}
+    assert {each.settings["OSMO_SHARDS"] for each in wanted} == {"2"}

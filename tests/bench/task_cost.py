@@ -130,6 +130,7 @@ async def measure(*, quick: bool) -> tuple[dict[str, float], list[Run]]:
             await client.subscribe("osmo.command.>", cb=meter.hear)
             bench = Bench(up, quick)
             await _real(bench, 1)
+            await asyncio.sleep(SETTLED_S)
             idle = await _idle(meter, 12 if quick else 60)
             ones, hundreds, real = bench.scaled(3000), bench.scaled(50), bench.scaled(40)
             runs = [

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import secrets
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from osmo_cli.errors import UserError
 
 KEPT_LOGS = 3
 
@@ -107,6 +110,19 @@ def choose_ports(root: Path) -> Ports:
     ports = Ports(nats=_kept_or_free(kept.get("nats")), log_router=_kept_or_free(kept.get("log_router")))
     path.write_text(json.dumps({"nats": ports.nats, "log_router": ports.log_router}), encoding="ascii")
     return ports
+
+
+def choose_shards(root: Path, wanted: str) -> int:
+    """How many schedulers share the backends: chosen once, at the first start, because workflows stay in their shard for ever."""
+    path = root / "shards"
+    kept = path.read_text(encoding="ascii").strip() if path.exists() else ""
+    shards = wanted or kept or "1"
+    if not re.fullmatch(r"[1-9][0-9]?", shards):
+        raise UserError(f"OSMO_SHARDS={shards} is not a number from 1 to 99.")
+    if shards != (kept or shards):
+        raise UserError(f"OSMO_SHARDS={shards}, but {root} was made with {kept}: the number of shards cannot change.")
+    path.write_text(shards, encoding="ascii")
+    return int(shards)
 
 
 def is_free(host: str, port: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from osmo_cli.errors import UserError
 from osmo_cli.up import streams
-from osmo_cli.up.layout import DataDir, choose_ports, is_free, rotate
+from osmo_cli.up.layout import DataDir, choose_ports, choose_shards, is_free, rotate
 from osmo_cli.up.leftovers import end_leftovers
 from osmo_cli.up.lock import locked
 from osmo_cli.up.nats_server import NatsServer
@@ -100,7 +100,13 @@ class _Run:
         write_seed(
             data_dir.seed, storage=data_dir.storage, base_url=options.url, simulated=bool(options.simulated_nodes)
         )
-        wanted = services(data_dir, where, log_level=options.log_level, simulated_nodes=options.simulated_nodes)
+        wanted = services(
+            data_dir,
+            where,
+            log_level=options.log_level,
+            simulated_nodes=options.simulated_nodes,
+            shards=choose_shards(data_dir.root, options.environ.get("OSMO_SHARDS", "")),
+        )
         _import(wanted)
         self._await_servers(nats, postgres)
         self._supervisor.run_once(streams.birth(data_dir, nats_url), within_s=SERVERS_WITHIN_S)

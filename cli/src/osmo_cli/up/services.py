@@ -37,13 +37,15 @@ class Addresses:
     ports: Ports
 
 
-def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_nodes: str | None) -> list[Service]:
+def services(
+    data_dir: DataDir, where: Addresses, *, log_level: str, simulated_nodes: str | None, shards: int = 1
+) -> list[Service]:
     """Everything that answers first, the edge last: when the gateway is ready, so is what it asks."""
     shared = {
         "OSMO_NATS_URL": where.nats_url,
         "OSMO_DATABASE_URL": where.database_url,
         "OSMO_LOG_LEVEL": log_level,
-        "OSMO_SHARDS": "1",
+        "OSMO_SHARDS": str(shards),
     }
     router_url = f"http://127.0.0.1:{where.ports.log_router}"
     reached_by_tasks = {"OSMO_LOG_ROUTER_URL": router_url, "OSMO_SERVICE_URL": where.base_url}
@@ -60,9 +62,7 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
     found = [
         Service("data", "osmo_data.__main__", {**shared, **key, **data}),
         Service("submit", "osmo_submit.__main__", shared),
-        Service(
-            "scheduler", "osmo_scheduler.__main__", {**shared, **key, "OSMO_SHARD": "0", "OSMO_INSTANCE": "osmo-up"}
-        ),
+        *(_scheduler(shard, {**shared, **key}) for shard in range(shards)),
         Service("log-router", "osmo_log_router.__main__", {**shared, **key, **router}),
         _agent("default", "process", data_dir, {**shared, **reached_by_tasks}),
     ]
@@ -71,6 +71,12 @@ def services(data_dir: DataDir, where: Addresses, *, log_level: str, simulated_n
         found.append(_agent("simulated", "simulated", data_dir, {**shared, **nodes}))
     found.append(Service("gateway", "osmo_gateway.__main__", {**shared, **edge}))
     return found
+
+
+def _scheduler(shard: int, settings: Mapping[str, str]) -> Service:
+    """Under its name it takes its own lease back at once when it is started again."""
+    name = f"scheduler-{shard}" if shard else "scheduler"
+    return Service(name, "osmo_scheduler.__main__", {**settings, "OSMO_SHARD": str(shard), "OSMO_INSTANCE": "osmo-up"})
 
 
 def _agent(backend: str, runtime: str, data_dir: DataDir, settings: Mapping[str, str]) -> Service:
