@@ -21,7 +21,7 @@ from osmo_domain.spec.model import (
 )
 from osmo_domain.spec.storage_layout import OUTPUT_DIRECTORY
 from osmo_domain.spec.tokens import replace_tokens
-from osmo_domain.spec.tree import MapNode, refused
+from osmo_domain.spec.tree import MapNode, has_value, refused
 
 _RESERVED: Final = "osmo-ctrl"
 _PERCENT: Final = re.compile(r"([0-9]{1,9})%")
@@ -73,8 +73,7 @@ def _check_cache_size(task: TaskSpec) -> None:
 
 
 def check_input(given: InputSpec) -> None:
-    _exactly_one(given.source, "input", ("task", "url", "dataset"))
-    if not given.task:
+    if _exactly_one(given.source, "input", ("task", "url", "dataset")) != "task":
         return
     node = given.source.at("task")
     found = _REFERENCE.fullmatch(given.task)
@@ -92,13 +91,15 @@ def check_output(given: OutputSpec) -> None:
         check_written(given.dataset)
 
 
-def _exactly_one(source: MapNode, what: str, keys: tuple[str, ...]) -> None:
-    present = [key for key in keys if key in source.entries]
+def _exactly_one(source: MapNode, what: str, keys: tuple[str, ...]) -> str:
+    """Which of the keys is there; one without a value is not."""
+    present = [key for key in keys if has_value(source.get(key))]
     if len(present) != 1:
         said = f"it has {' and '.join(present)}" if present else "it has none"
         raise refused(source, "spec.kind", f"An {what} has exactly one of {', '.join(keys)}, and {said}.")
     if "dataset" in present[0] and "regex" in source.entries:
         raise refused(source.at("regex"), "spec.kind", "The `regex` of a dataset stands inside it.")
+    return present[0]
 
 
 def check_file(file: FileSpec) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Generic, TypeVar
 
-from osmo_domain.spec.tree import ListNode, MapNode, Node, ScalarNode, refused, words_for
+from osmo_domain.spec.tree import ListNode, MapNode, Node, ScalarNode, has_value, refused, words_for
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class MapType(Generic[T]):
             key = self._by_name.get(name)  # type: ignore[arg-type]
             if key is None:
                 raise self._unknown(place)
-            if not (isinstance(value, ScalarNode) and value.value is None):
+            if has_value(value):
                 fields[key.target] = key.type.read(value)
         for key in self._required:
             if key.target not in fields:

@@ -50,6 +50,11 @@ class MapNode:
 Node = ScalarNode | ListNode | MapNode
 
 
+def has_value(node: Node | None) -> bool:
+    """Whether something stands there. A key with nothing behind it counts as one that is not there."""
+    return node is not None and not (isinstance(node, ScalarNode) and node.value is None)
+
+
 def refused(node: Node, code: str, message: str, error_code: ErrorCode = "USAGE") -> Rejected:
     """The refusal of what stands at this node."""
     return Rejected(code, message, error_code=error_code, line=node.line, column=node.column)

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "this came from a machine far away"
