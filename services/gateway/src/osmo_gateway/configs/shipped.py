@@ -32,11 +32,10 @@ def _rule(operator: str, left: str, right: str, message: str) -> dict[str, str]:
 
 def _fits(what: str, word: str, operator: str) -> list[dict[str, str]]:
     user, node = "{{" + f"USER_{what}" + "}}", "{{" + f"K8_{what}" + "}}"
+    least = ("GE", "not be negative") if what == "GPU" else ("GT", "be more than 0")
     return [
         _rule(operator, user, node, f"{word} {user} is more than this node has ({node})"),
-        _rule(
-            "GE" if what == "GPU" else "GT", user, "0", f"{word} {user} must be {'0 or ' if what == 'GPU' else ''}more"
-        ),
+        _rule(least[0], user, "0", f"{word} {user} must {least[1]}"),
     ]
 
 
