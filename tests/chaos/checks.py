@@ -23,6 +23,8 @@ from osmo_views.rows import ATTEMPT_MOVING, GROUP_MOVING, WORKFLOW_MOVING, Workf
 
 _USER_LINE = re.compile(r"\S+ \S+ \[(t\d+)(?: retry-\d+)?\] (.*)")
 _STATE_NAMES = {"cancelled_by": "canceled_by"}
+_WORKFLOW_COLUMNS = tuple(name for name in WORKFLOW_MOVING if name != "last_seq")
+"""`last_seq` is where the row stands, not what the workflow is."""
 
 History = list[Commit[WorkflowEvent | UnknownEvent]]
 
@@ -99,7 +101,7 @@ async def _history(connection: Connection, name: str) -> History:
 
 def _differences(state: Workflow, detail: WorkflowDetail) -> Iterator[str]:
     """Between the fold and the rows: every column that an event can change."""
-    yield from _compare(state.workflow_id, state, detail.workflow, WORKFLOW_MOVING)
+    yield from _compare(state.workflow_id, state, detail.workflow, _WORKFLOW_COLUMNS)
     if {row.name for row in detail.groups} != set(state.groups):
         yield f"{state.workflow_id}: groups are {[row.name for row in detail.groups]}, not {sorted(state.groups)}"
     for row in detail.groups:
