@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.simulation.workload import SimulatedWorkflow
+from tests.simulation.workload import SimulatedWorkflow, status_of
 
 from osmo_domain.commit import Commit, UnknownEvent
-from osmo_domain.workflow.events import GroupFinished, TaskFinished, WorkflowEvent, WorkflowFinished
+from osmo_domain.pool import Priority
+from osmo_domain.workflow.events import GroupFinished, TaskFinished, TaskPreempted, WorkflowEvent, WorkflowFinished
 from osmo_domain.workflow.evolve import apply_commit
 from osmo_domain.workflow.state import Workflow
-from osmo_domain.workflow.status import FINISHED, GROUP_FINISHED, WORKFLOW_FINISHED, TaskStatus
+from osmo_domain.workflow.status import FINISHED, GROUP_FINISHED, WORKFLOW_FINISHED, ExitCode, TaskStatus
 
 History = Sequence[Commit[WorkflowEvent | UnknownEvent]]
 
@@ -79,16 +80,38 @@ def _unfinished(state: Workflow) -> str:
 
 
 def check_outcome(asked: SimulatedWorkflow, history: History) -> Iterator[str]:
-    """Nobody cancelled it: it ended exactly as its script says."""
+    """Nobody cancelled it: it ended exactly as its script says, but for what was stopped for others."""
     state = folded(history)
     if asked.cancel_asked or state.status not in WORKFLOW_FINISHED:
         return
-    if state.status.value != asked.expected_status:
-        yield f"{state.workflow_id} ended {state.status}, and should have ended {asked.expected_status}"
-    for name, status in asked.expected.items():
+    stopped = {name for name, task in state.tasks.items() if task.status is TaskStatus.FAILED_PREEMPTED}
+    expected = asked.expected_with(stopped)
+    if state.status.value != status_of(expected):
+        yield f"{state.workflow_id} ended {state.status}, and should have ended {status_of(expected)}"
+    for name, status in expected.items():
         task = state.tasks.get(name)
         if task is not None and task.status.value != status:
             yield f"{state.workflow_id}: task {name} ended {task.status}, and should have ended {status}"
+
+
+def check_preemptions(history: History) -> Iterator[str]:
+    """Only LOW work is stopped for others; whoever ended so was told for whom; and what goes again goes as often as it may first."""
+    state = folded(history)
+    told = {
+        (event.task, event.retry_id)
+        for commit in history
+        for event in commit.events
+        if isinstance(event, TaskPreempted)
+    }
+    if told and state.priority is not Priority.LOW:
+        yield f"{state.workflow_id} is {state.priority}, and was preempted"
+    for name, task in state.tasks.items():
+        for attempt in (*task.earlier, task.attempt):
+            if attempt.exit_code == ExitCode.PREEMPTED and (name, attempt.retry_id) not in told:
+                yield f"{state.workflow_id}: task {name} (attempt {attempt.retry_id}) ended as preempted, and nobody preempted it"
+        goes_again = state.plan is not None and "RESCHEDULE" in state.plan.default_exit_actions
+        if task.status is TaskStatus.FAILED_PREEMPTED and goes_again and task.attempt.retry_id < 3:
+            yield f"{state.workflow_id}: task {name} was to go again after attempt {task.attempt.retry_id}, and did not"
 
 
 def check_starts(starts: Sequence[PodStart], histories: Mapping[str, History]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tests.simulation.workload import SimulatedWorkflow, random_workflow
-from tests.simulation.world import POOL, World
+from tests.simulation.world import POOL, POOLS, World
 
 from osmo_domain.errors import Rejected, Transient
 from osmo_domain.requests import CancelRequest, RestartRequest, SubmitRequest
@@ -24,7 +24,7 @@ async def user(world: World, name: str, workflows: int) -> list[SimulatedWorkflo
     asked: list[SimulatedWorkflow] = []
     for number in range(workflows):
         await asyncio.sleep(rng.random() * rng.choice((0.1, 5, 30)))
-        workflow = random_workflow(rng, name=f"{name}w{number}", key=f"{name}/{number}")
+        workflow = random_workflow(rng, f"{name}w{number}", f"{name}/{number}", POOLS)
         world.gpus_of.update({(workflow.name, task.name): task.gpus for task in workflow.tasks})
         asked.append(workflow)
         await _submit(world, rng, name, workflow)
@@ -48,7 +48,7 @@ async def restarter(world: World, name: str, failed: str) -> str:
 
 async def _submit(world: World, rng: random.Random, name: str, workflow: SimulatedWorkflow) -> None:
     request = SubmitRequest(
-        pool=POOL, user=name, file=workflow.yaml(), priority=workflow.priority, idempotency_key=workflow.key
+        pool=workflow.pool, user=name, file=workflow.yaml(), priority=workflow.priority, idempotency_key=workflow.key
     )
     try:
         answer = await _until_answered(world, rng, lambda gateway: gateway.front_door.submit(request))

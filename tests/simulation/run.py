@@ -8,6 +8,7 @@ import msgspec
 from tests.simulation.invariants import (
     check_history,
     check_outcome,
+    check_preemptions,
     check_starts,
     check_views,
     folded,
@@ -106,6 +107,7 @@ async def _judge(
     problems += _taken_once(asked, histories, restarts)
     for history in histories.values():
         problems += check_history(history)
+        problems += check_preemptions(history)
     states = {workflow_id: folded(history) for workflow_id, history in histories.items()}
     by_uuid = {states[workflow_id].uuid: history for workflow_id, history in histories.items()}
     problems += check_starts(world.starts, by_uuid)

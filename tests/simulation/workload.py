@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from osmo_domain.pool import Priority
@@ -26,16 +27,16 @@ class SimulatedWorkflow:
     tasks: tuple[SimulatedTask, ...]
     priority: Priority
     key: str
+    pool: str = ""
     workflow_id: str = ""
     cancel_asked: bool = False
     restart_of: str = ""
     refused: str = ""
     expected: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def expected_status(self) -> str:
-        ended = set(self.expected.values()) - {"FAILED_UPSTREAM"}
-        return "COMPLETED" if ended == {"COMPLETED"} else "FAILED"
+    def expected_with(self, preempted: Set[str]) -> dict[str, str]:
+        """What becomes of each task where these were stopped for others."""
+        return _expected(self.tasks, preempted) if preempted else self.expected
 
     def yaml(self) -> str:
         """The spec as a user would write it; JSON is YAML."""
@@ -59,7 +60,15 @@ class SimulatedWorkflow:
         return body
 
 
-def random_workflow(rng: random.Random, name: str, key: str) -> SimulatedWorkflow:
+def status_of(expected: Mapping[str, str]) -> str:
+    """What becomes of a workflow whose tasks end so."""
+    ended = set(expected.values()) - {"FAILED_UPSTREAM"}
+    if ended == {"COMPLETED"}:
+        return "COMPLETED"
+    return "FAILED_PREEMPTED" if ended - {"COMPLETED"} == {"FAILED_PREEMPTED"} else "FAILED"
+
+
+def random_workflow(rng: random.Random, name: str, key: str, pools: Sequence[str]) -> SimulatedWorkflow:
     """One to six tasks, edges only backwards, most of them succeeding."""
     tasks: list[SimulatedTask] = []
     for index in range(rng.choice((1, 1, 1, 2, 3, 4, 6))):
@@ -77,16 +86,19 @@ def random_workflow(rng: random.Random, name: str, key: str) -> SimulatedWorkflo
                 reschedules=rng.random() < 0.2,
             )
         )
-    workflow = SimulatedWorkflow(name=name, tasks=tuple(tasks), priority=rng.choice(tuple(Priority)), key=key)
-    workflow.expected = _expected(workflow.tasks)
+    priority, pool = rng.choice(tuple(Priority)), rng.choice(tuple(pools))
+    workflow = SimulatedWorkflow(name=name, tasks=tuple(tasks), priority=priority, key=key, pool=pool)
+    workflow.expected = _expected(workflow.tasks, frozenset())
     return workflow
 
 
-def _expected(tasks: tuple[SimulatedTask, ...]) -> dict[str, str]:
+def _expected(tasks: tuple[SimulatedTask, ...], preempted: Set[str]) -> dict[str, str]:
     ends: dict[str, str] = {}
     for task in tasks:
         if any(ends[upstream] != "COMPLETED" for upstream in task.upstreams):
             ends[task.name] = "FAILED_UPSTREAM"
+        elif task.name in preempted:
+            ends[task.name] = "FAILED_PREEMPTED"
         elif "missing" in task.image:
             ends[task.name] = "FAILED_IMAGE_PULL"
         else:

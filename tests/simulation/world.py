@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from tests.simulation.ctrl import SimulatedCtrl
@@ -21,7 +22,7 @@ from osmo_data.app import open_app as open_data
 from osmo_data.settings import DataSettings
 from osmo_domain.commit import Commit, UnknownEvent
 from osmo_domain.logs import LogBatch
-from osmo_domain.pool import Backend, Platform, Pool, WorkflowSettings
+from osmo_domain.pool import Backend, GpuQuota, Platform, Pool, WorkflowSettings
 from osmo_domain.task_token import task_token
 from osmo_domain.workflow.events import WORKFLOW_CODEC, WorkflowEvent
 from osmo_eventlog import subjects
@@ -48,16 +49,26 @@ from osmo_submit.settings import SubmitSettings
 from osmo_views.memory import MemoryWorkflowViews
 
 POOL = "default"
+SECOND_POOL = "second"
+POOLS = (POOL, SECOND_POOL)
+LARGEST_TASK = 4
 TASK_KEY = b"simulation"
 AUDITOR = "auditor"
 
 Logged = Commit[WorkflowEvent | UnknownEvent]
 
 
-def seed_config() -> Seed:
-    pool = Pool(name=POOL, backend="default", default_platform="default", platforms={"default": Platform()})
+def seed_config(gpus: int) -> Seed:
+    """Two pools that share all nodes. Each guarantees at least what the largest task asks; what is stopped in the second goes again."""
+    shared: dict[str, Any] = {"backend": "default", "default_platform": "default", "platforms": {"default": Platform()}}
+    half = GpuQuota(guarantee=max(LARGEST_TASK, gpus // 2), maximum=-1, weight=1)
+    rest = GpuQuota(guarantee=max(LARGEST_TASK, gpus - half.guarantee), maximum=gpus, weight=3)
+    pools = (
+        Pool(name=POOL, gpu=half, **shared),
+        Pool(name=SECOND_POOL, gpu=rest, default_exit_actions={"RESCHEDULE": "3006"}, **shared),
+    )
     settings = WorkflowSettings(data_url="file:///simulated", base_url="http://simulated", max_retry_per_task=3)
-    return Seed(pools=(pool,), backends=(Backend(name="default"),), workflow=settings)
+    return Seed(pools=pools, backends=(Backend(name="default"),), workflow=settings)
 
 
 class World:
@@ -153,7 +164,9 @@ class World:
     def _gateway(self, connection: MemoryConnection, life: int) -> AbstractAsyncContextManager[App]:
         settings = GatewaySettings(port=None, base_url="http://simulated")
         rng = self.random("gateway", life)
-        return open_gateway(settings, connection, self.clock, rng, self.views, seed=seed_config())
+        return open_gateway(
+            settings, connection, self.clock, rng, self.views, seed=seed_config(sum(self.nodes.values()))
+        )
 
     def _submit(self, connection: MemoryConnection, life: int) -> AbstractAsyncContextManager[App]:
         return open_submit(SubmitSettings(), connection, self.clock, self.random("submit", life), InProcessRenderer())

@@ -13,15 +13,16 @@ from osmo_domain.placement.gang import Amounts
 from osmo_domain.placement.line import Line
 from osmo_domain.placement.low_work import LowWork
 from osmo_domain.placement.model import Decision, GroupKey, Held, PendingGroup, PodKey, Pools, Waiting
-from osmo_domain.placement.reasons import Verdict, reason_for
+from osmo_domain.placement.reasons import reason_for
 from osmo_domain.placement.room import Room
 from osmo_domain.placement.round import Round
 from osmo_domain.placement.usage import Holders, Usage
+from osmo_domain.placement.verdict import Verdict
 from osmo_domain.pool import Priority
 
 
 class Board:
-    """Rooms, promises and the line. `changed` says that something could let somebody in since the last round that reached the end."""
+    """Rooms, promises and the line."""
 
     def __init__(self) -> None:
         self.floor = Floor()

@@ -1,6 +1,6 @@
 """Placing a gang: a room for every task, or none taken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from osmo_domain.placement.floor import Floor
@@ -14,6 +14,22 @@ Amounts = tuple[int, int, int, int]
 """GPUs, CPUs, memory and storage."""
 
 ZERO: Final[Amounts] = (0, 0, 0, 0)
+
+
+class Gang:
+    """A shape in its pool, on the floor as it is in one version. `could_ever` is what that function has found out, None before."""
+
+    __slots__ = ("asks", "could_ever", "pool", "shape")
+
+    def __init__(self, floor: Floor, pool: Pool, shape: Shape) -> None:
+        self.pool = pool
+        self.shape = shape
+        self.asks = [(floor.ask(pool, resources), count) for resources, count in shape.asks]
+        self.could_ever: bool | None = None
+
+    def each(self) -> list[Ask]:
+        """One for each task."""
+        return [ask for ask, count in self.asks for _ in range(count)]
 
 
 class Closed:
@@ -32,11 +48,11 @@ class Closed:
 OPEN: Final = Closed(frozenset(), frozenset())
 
 
-def closed_for(floor: Floor, asks: Iterable[Ask]) -> Closed:
-    """Every room that any of these could use, were it empty."""
+def closed_for(floor: Floor, gang: Gang) -> Closed:
+    """Every room that any of its tasks could use, were it empty."""
     rooms: frozenset[Room] = frozenset()
     kinds: dict[Kind, None] = {}
-    for ask in asks:
+    for ask, _ in gang.asks:
         rooms |= floor.possible(ask)
         kinds |= dict.fromkeys(ask.kinds)
     return Closed(rooms, frozenset(kind for kind in kinds if all(entry[5] in rooms for entry in kind.entries)))
@@ -86,24 +102,20 @@ class Fitting:
         entry = room.entry
         return (entry[0] + gpu, entry[1] + cpu, entry[2] + memory, entry[3] + storage, entry[4], room)
 
-    def place(
-        self, floor: Floor, pool: Pool, shape: Shape, closed: Closed = OPEN, *, soon: bool = False
-    ) -> list[Room] | None:
-        """A room for each task of the shape, in its order. Takes them all, or nothing. With `soon` also rooms that are being cleared."""
+    def place(self, gang: Gang, closed: Closed = OPEN, *, soon: bool = False) -> list[Room] | None:
+        """A room for each task of the gang, in its order. Takes them all, or nothing. With `soon` also rooms that are being cleared."""
         mark = self.mark()
-        if shape.topological:
-            asks = [floor.ask(pool, resources) for resources in shape.each()]
-            rooms = _Topological(self, asks, closed, soon=soon).settle(topology_of(asks, pool))
+        if gang.shape.topological:
+            rooms = _Topological(self, gang.each(), closed, soon=soon).settle(topology_of(gang.each(), gang.pool))
         else:
-            rooms = self._each(floor, pool, shape, closed, soon=soon)
+            rooms = self._each(gang, closed, soon=soon)
         if rooms is None:
             self.undo(mark)
         return rooms
 
-    def _each(self, floor: Floor, pool: Pool, shape: Shape, closed: Closed, *, soon: bool) -> list[Room] | None:
+    def _each(self, gang: Gang, closed: Closed, *, soon: bool) -> list[Room] | None:
         rooms = []
-        for resources, count in shape.asks:
-            ask = floor.ask(pool, resources)
+        for ask, count in gang.asks:
             for _ in range(count):
                 room = self.find(ask, closed, soon=soon)
                 if room is None:
@@ -128,13 +140,12 @@ class Fitting:
             best = min((entry for entry in later if ask.fits(entry)), default=None)
         return None if best is None else best[5]
 
-    def may_help(self, asks: Iterable[Ask], closed: Closed) -> bool:
-        """Could any of these go where somebody leaves, and cannot now? Without that, what is free soon changes nothing."""
-        each = list(asks)
+    def may_help(self, gang: Gang, closed: Closed) -> bool:
+        """Could any of its tasks go where somebody leaves, and cannot now? Without that, what is free soon changes nothing."""
         return any(
             ask.fits(self.later(room)) and ask.may_use(room) and room not in closed.rooms and not ask.fits(room.entry)
             for room in self.soon
-            for ask in each
+            for ask, _ in gang.asks
         )
 
     def find_within(self, ask: Ask, rooms: Sequence[Room], closed: Closed, *, soon: bool) -> Room | None:
@@ -191,17 +202,26 @@ class _Topological:
         return True
 
 
-def could_ever(floor: Floor, pool: Pool, shape: Shape) -> bool:
+def could_ever(floor: Floor, gang: Gang) -> bool:
     """Would the gang fit, were there none of our work at all?"""
+    if gang.could_ever is None:
+        gang.could_ever = _could_ever(floor, gang)
+    return gang.could_ever
+
+
+def _could_ever(floor: Floor, gang: Gang) -> bool:
+    if len(gang.asks) == 1 and not gang.shape.topological:
+        ask, needed = gang.asks[0]
+        for room in floor.possible(ask):
+            needed -= ask.times(*whole(room))
+            if needed <= 0:
+                return True
+        return False
     fitting = Fitting({})
-    asks = [floor.ask(pool, resources) for resources, _ in shape.asks]
-    if len(asks) == 1 and not shape.topological:
-        rooms = floor.possible(asks[0])
-        return sum(asks[0].times(*whole(room)) for room in rooms) >= shape.tasks
-    emptied = sorted({room.name: room for ask in asks for room in floor.possible(ask)}.items())
+    emptied = sorted({room.name: room for ask, _ in gang.asks for room in floor.possible(ask)}.items())
     for _, room in emptied:
         fitting.empty(room)
     try:
-        return fitting.place(floor, pool, shape) is not None
+        return fitting.place(gang) is not None
     finally:
         fitting.undo(0)

@@ -5,8 +5,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from datetime import datetime
 
+from osmo_domain.placement.gang import Gang
 from osmo_domain.placement.model import RANK, GroupKey, PendingGroup, Turn
 from osmo_domain.placement.shape import Shape, shape_of
+from osmo_domain.placement.verdict import Verdict
 from osmo_domain.pool import Priority
 
 ClassKey = tuple[str, Priority, Shape]
@@ -15,12 +17,16 @@ ClassKey = tuple[str, Priority, Shape]
 class Waiters:
     """One class: whoever comes first in it is tried for all. Leaving at the front costs nothing, however many wait."""
 
-    __slots__ = ("_front", "_turns", "gpus", "key", "pool", "priority", "shape")
+    __slots__ = ("_front", "_turns", "barred", "gang", "gpus", "key", "pool", "priority", "shape", "version")
 
     def __init__(self, key: ClassKey) -> None:
         self.key = key
         self.pool, self.priority, self.shape = key
         self.gpus = self.shape.gpus
+        self.version = -1
+        """Of the floor, for which `gang` and `barred` are true: what rounds have found out about the class."""
+        self.gang: Gang | None = None
+        self.barred: Verdict | None = None
         self._turns: list[Turn] = []
         self._front = 0
 

@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
-from osmo_domain.pending import Ahead, Holder, QuotaState, Reason, ReasonCode, Victim
-from osmo_domain.placement.model import GroupKey, PendingGroup
+from osmo_domain.pending import Ahead, Holder, QuotaState, Reason, ReasonCode
+from osmo_domain.placement.model import PendingGroup
 from osmo_domain.placement.usage import UNLIMITED, firm_limit, quota_of
+from osmo_domain.placement.verdict import Verdict
 from osmo_domain.pool import Priority
 
 if TYPE_CHECKING:
@@ -15,15 +14,6 @@ if TYPE_CHECKING:
 HOLDERS_NAMED: Final = 5
 
 LINED_UP: Final = frozenset({ReasonCode.QUOTA, ReasonCode.NODE_FIT, ReasonCode.CAPACITY, ReasonCode.AHEAD})
-
-
-class Verdict(Struct, frozen=True):
-    """What kept a class of groups (or one group) from a place in the last round. `head` is whom it would have delayed."""
-
-    code: ReasonCode
-    message: str = ""
-    head: GroupKey | None = None
-    victims: tuple[Victim, ...] = ()
 
 
 def reason_for(board: "Board", group: PendingGroup, verdict: Verdict | None, *, at_length: bool) -> Reason | None:

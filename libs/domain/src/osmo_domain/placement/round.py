@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from osmo_domain.pending import ReasonCode
-from osmo_domain.placement.gang import OPEN, Closed, Fitting, closed_for, could_ever
+from osmo_domain.placement.gang import OPEN, Closed, Fitting, Gang, closed_for, could_ever
 from osmo_domain.placement.line import ClassKey, Waiters
 from osmo_domain.placement.model import (
     BORROWED,
@@ -21,10 +21,10 @@ from osmo_domain.placement.model import (
     Placement,
     Turn,
 )
-from osmo_domain.placement.reasons import Verdict
-from osmo_domain.placement.room import Ask, Room
+from osmo_domain.placement.room import Room
 from osmo_domain.placement.shape import in_order
 from osmo_domain.placement.usage import UNLIMITED, firm_limit, guaranteed, has_own_share, quota_of
+from osmo_domain.placement.verdict import Verdict
 from osmo_domain.placement.victims import Preemptor
 from osmo_domain.pool import Pool, Priority
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from osmo_domain.placement.board import Board
 
 PREEMPTING: Final = ReasonCode.PREEMPTING
+_OFFLINE: Final = Verdict(ReasonCode.BACKEND_OFFLINE)
 
 
 class Head:
@@ -129,54 +130,62 @@ class Round:
         weight = quota_of(self._floor.pools.get(pool)).weight
         return over / weight if weight > 0 else float("inf")
 
-    def _barred(self, waiters: Waiters) -> Verdict | None:
-        """What keeps the whole class out, whatever is free."""
+    def _look_up(self, waiters: Waiters) -> Gang | Verdict:
+        """The class as a gang on this floor, or what keeps it out, whatever is free."""
+        if waiters.version != self._floor.version:
+            waiters.version = self._floor.version
+            waiters.gang, waiters.barred = self._look_at(waiters)
+        if waiters.barred is not None:
+            return waiters.barred
+        assert waiters.gang is not None
+        if waiters.gang.pool.backend not in self._online:
+            return _OFFLINE
+        return waiters.gang
+
+    def _look_at(self, waiters: Waiters) -> tuple[Gang | None, Verdict | None]:
         pool = self._floor.pools.get(waiters.pool)
         if pool is None:
-            return Verdict(ReasonCode.POOL)
+            return None, Verdict(ReasonCode.POOL)
         if pool.enable_maintenance:
-            return Verdict(ReasonCode.MAINTENANCE)
-        if pool.backend not in self._online:
-            return Verdict(ReasonCode.BACKEND_OFFLINE)
-        if all(self._floor.possible(ask) for ask in self._asks(pool, waiters)):
-            return None
-        taken_by_others = all(self._floor.conceivable(ask) for ask in self._asks(pool, waiters))
-        return Verdict(ReasonCode.CAPACITY if taken_by_others else ReasonCode.NODE_FIT)
-
-    def _asks(self, pool: Pool, waiters: Waiters) -> list[Ask]:
-        return [self._floor.ask(pool, resources) for resources, _ in waiters.shape.asks]
+            return None, Verdict(ReasonCode.MAINTENANCE)
+        gang = Gang(self._floor, pool, waiters.shape)
+        if all(self._floor.possible(ask) for ask, _ in gang.asks):
+            return gang, None
+        taken_by_others = all(self._floor.conceivable(ask) for ask, _ in gang.asks)
+        verdict = Verdict(ReasonCode.CAPACITY if taken_by_others else ReasonCode.NODE_FIT)
+        return gang, verdict if pool.backend in self._online else _OFFLINE
 
     def _try_firm(self, waiters: Waiters, group: PendingGroup) -> Verdict | None:
-        verdict = self._barred(waiters)
-        if verdict is not None:
-            return verdict
-        pool = self._floor.pools[waiters.pool]
+        gang = self._look_up(waiters)
+        if isinstance(gang, Verdict):
+            return gang
+        pool = gang.pool
         verdict = self._over(waiters, group, self._usage.firm.get(pool.name, 0), firm_limit(pool))
         if verdict is not None:
             return verdict
         closed, maximum = self._closed_to_firm(pool), quota_of(pool).maximum
         excess = self._usage.total(pool.name) + waiters.gpus - maximum if maximum != UNLIMITED and waiters.gpus else 0
-        if excess <= 0 and self._placed_or_promised(waiters, group, pool, closed):
+        if excess <= 0 and self._placed_or_promised(waiters, group, gang, closed):
             return self._told(group)
-        victims = self._preemptor.make_room(waiters, group, pool, closed, excess)
-        if victims is not None:
-            self._decision.preemptions += victims.preemptions
+        stopped = self._preemptor.make_room(gang, group, closed, excess)
+        if stopped is not None:
+            self._decision.preemptions += stopped.preemptions
             self._usage.add(pool.name, waiters.gpus, low=False)
-            return Verdict(PREEMPTING, victims=victims.named)
-        return self._no_room(waiters, group, pool, closed, self._heads)
+            return Verdict(PREEMPTING, victims=stopped.named)
+        return self._no_room(group, gang, closed, self._heads)
 
     def _try_low(self, waiters: Waiters, group: PendingGroup) -> Verdict | None:
-        verdict = self._barred(waiters)
-        if verdict is not None:
-            return verdict
-        pool = self._floor.pools[waiters.pool]
+        gang = self._look_up(waiters)
+        if isinstance(gang, Verdict):
+            return gang
+        pool = gang.pool
         verdict = self._over(waiters, group, self._usage.total(pool.name), quota_of(pool).maximum)
         if verdict is not None:
             return verdict
         closed = self._closed_to_low(pool)
-        if self._placed_or_promised(waiters, group, pool, closed):
+        if self._placed_or_promised(waiters, group, gang, closed):
             return self._told(group)
-        return self._no_room(waiters, group, pool, closed, self._low_heads)
+        return self._no_room(group, gang, closed, self._low_heads)
 
     def _over(self, waiters: Waiters, group: PendingGroup, used: int, limit: int) -> Verdict | None:
         """Who asks for more GPUs than are left of the limit waits, and whoever takes from what is left before him does, too."""
@@ -190,18 +199,15 @@ class Round:
             return Verdict(ReasonCode.QUOTA)
         return Verdict(ReasonCode.AHEAD, head=head) if head is not None else None
 
-    def _placed_or_promised(self, waiters: Waiters, group: PendingGroup, pool: Pool, closed: Closed) -> bool:
+    def _placed_or_promised(self, waiters: Waiters, group: PendingGroup, gang: Gang, closed: Closed) -> bool:
         """In a place that is free, or in one that becomes free without anybody's doing: that is kept for it."""
-        rooms = self._fitting.place(self._floor, pool, waiters.shape, closed)
+        rooms = self._fitting.place(gang, closed)
         low = waiters.priority is Priority.LOW
         if rooms is not None:
             self._decision.placements.append(_placement(group, rooms, BORROWED if low else GUARANTEE))
-        elif (
-            not self._fitting.may_help(self._asks(pool, waiters), closed)
-            or self._fitting.place(self._floor, pool, waiters.shape, closed, soon=True) is None
-        ):
+        elif not self._fitting.may_help(gang, closed) or self._fitting.place(gang, closed, soon=True) is None:
             return False
-        self._usage.add(pool.name, waiters.gpus, low=low)
+        self._usage.add(waiters.pool, waiters.gpus, low=low)
         return True
 
     def _told(self, group: PendingGroup) -> Verdict | None:
@@ -230,23 +236,19 @@ class Round:
         sharing = self._floor.node_set(pool.name).pools
         return [head for name, head in self._heads.items() if name != pool.name and name in sharing]
 
-    def _no_room(
-        self, waiters: Waiters, group: PendingGroup, pool: Pool, closed: Closed, heads: dict[str, Head]
-    ) -> Verdict:
-        if closed is not OPEN and self._would_fit(waiters, pool):
+    def _no_room(self, group: PendingGroup, gang: Gang, closed: Closed, heads: dict[str, Head]) -> Verdict:
+        pool = gang.pool
+        if closed is not OPEN and self._would_fit(gang):
             return Verdict(ReasonCode.AHEAD, head=self._in_whose_way(pool, heads))
         if pool.name not in heads:
-            if not could_ever(self._floor, pool, waiters.shape):
-                return Verdict(
-                    ReasonCode.NODE_FIT,
-                    "Even without any other work, the nodes could not take all of its tasks at once.",
-                )
-            heads[pool.name] = Head(group.key, closed_for(self._floor, self._asks(pool, waiters)))
+            if not could_ever(self._floor, gang):
+                return Verdict(ReasonCode.NODE_FIT, "Even empty, the nodes could not take all of its tasks at once.")
+            heads[pool.name] = Head(group.key, closed_for(self._floor, gang))
         return Verdict(ReasonCode.CAPACITY)
 
-    def _would_fit(self, waiters: Waiters, pool: Pool) -> bool:
+    def _would_fit(self, gang: Gang) -> bool:
         mark = self._fitting.mark()
-        rooms = self._fitting.place(self._floor, pool, waiters.shape)
+        rooms = self._fitting.place(gang)
         self._fitting.undo(mark)
         return rooms is not None
 

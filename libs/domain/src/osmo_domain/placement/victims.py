@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from osmo_domain.pending import Victim
-from osmo_domain.placement.gang import Closed, Fitting
-from osmo_domain.placement.line import Waiters
+from osmo_domain.placement.gang import Closed, Fitting, Gang
 from osmo_domain.placement.low_work import LowGroup
 from osmo_domain.placement.model import GroupKey, PendingGroup, Preemption
 from osmo_domain.placement.room import Ask, Entry, Room
 from osmo_domain.placement.usage import Usage, guaranteed
 from osmo_domain.plan import Resources
-from osmo_domain.pool import Pool
 
 if TYPE_CHECKING:
     from osmo_domain.placement.board import Board
@@ -49,24 +47,22 @@ class Preemptor:
         self._now = now
         self._stopped: dict[GroupKey, LowGroup] = {}
 
-    def make_room(
-        self, waiters: Waiters, group: PendingGroup, pool: Pool, closed: Closed, excess: int
-    ) -> Stopped | None:
+    def make_room(self, gang: Gang, group: PendingGroup, closed: Closed, excess: int) -> Stopped | None:
         """Stop what is needed so that the group can start, and take the places for it; None, and nothing changed, where that cannot be.
 
         `excess` GPUs must be given up by its own pool, whatever is free.
         """
         if not self._board.low.groups:
             return None
-        attempt = _Attempt(self._board, self._fitting, self._usage, self._stopped, pool, closed, self._now)
+        attempt = _Attempt(self._board, self._fitting, self._usage, self._stopped, gang, closed, self._now)
         mark = self._fitting.mark()
-        if not (attempt.below_maximum(excess) and attempt.clear(waiters)):
+        if not (attempt.below_maximum(excess) and attempt.clear()):
             self._fitting.undo(mark)
             attempt.call_off()
             return None
-        attempt.spare(waiters, mark, excess)
-        by, gpus = "/".join(group.key), waiters.gpus
-        why = f"{group.priority} work of pool {pool.name} needs {gpus} GPUs within its guarantee."
+        attempt.spare(mark, excess)
+        by, pool = "/".join(group.key), gang.pool
+        why = f"{group.priority} work of pool {pool.name} needs {gang.shape.gpus} GPUs within its guarantee."
         chosen = list(attempt.chosen.values())
         preemptions = [
             Preemption(*low.key, low.pool, low.gpus, by, why, round(low.lost(self._now), 3)) for low in chosen
@@ -84,7 +80,7 @@ class _Attempt:
         fitting: Fitting,
         usage: Usage,
         stopped: dict[GroupKey, LowGroup],
-        pool: Pool,
+        gang: Gang,
         closed: Closed,
         now: datetime,
     ) -> None:
@@ -94,7 +90,8 @@ class _Attempt:
         self._fitting = fitting
         self._usage = usage
         self._stopped = stopped
-        self._pool = pool
+        self._gang = gang
+        self._pool = gang.pool
         self._closed = closed
         self._now = now
 
@@ -108,31 +105,28 @@ class _Attempt:
                 excess -= low.gpus
         return excess <= 0
 
-    def clear(self, waiters: Waiters) -> bool:
+    def clear(self) -> bool:
         """Stop work, room by room, until every task has a place."""
-        if not waiters.shape.topological:
-            return all(self._clear_for(ask, count, None) for ask, count in self._asks(waiters))
-        for rooms in self._regions(waiters):
+        if not self._gang.shape.topological:
+            return all(self._clear_for(ask, count, None) for ask, count in self._gang.asks)
+        for rooms in self._regions():
             before, mark = dict(self.chosen), self._fitting.mark()
-            cleared = all(self._clear_for(ask, count, rooms) for ask, count in self._asks(waiters))
+            cleared = all(self._clear_for(ask, count, rooms) for ask, count in self._gang.asks)
             self._fitting.undo(mark)
-            if cleared and self._place(waiters):
+            if cleared and self._place():
                 return True
             for low in [low for key, low in self.chosen.items() if key not in before]:
                 self._spare(low)
         return False
 
-    def _asks(self, waiters: Waiters) -> Iterator[tuple[Ask, int]]:
-        return ((self._floor.ask(self._pool, resources), count) for resources, count in waiters.shape.asks)
+    def _place(self) -> bool:
+        return self._fitting.place(self._gang, self._closed, soon=True) is not None
 
-    def _place(self, waiters: Waiters) -> bool:
-        return self._fitting.place(self._floor, self._pool, waiters.shape, self._closed, soon=True) is not None
-
-    def _regions(self, waiters: Waiters) -> Iterator[frozenset[Room]]:
+    def _regions(self) -> Iterator[frozenset[Room]]:
         """The domains of the coarsest level that is required; all rooms where none is."""
-        wanted = {each.key for resources, _ in waiters.shape.asks for each in resources.topology if each.required}
+        wanted = {each.key for resources, _ in self._gang.shape.asks for each in resources.topology if each.required}
         label = next((level.label for level in self._pool.topology_keys if level.key in wanted), None)
-        rooms = {room.name: room for ask, _ in self._asks(waiters) for room in self._floor.possible(ask)}
+        rooms = {room.name: room for ask, _ in self._gang.asks for room in self._floor.possible(ask)}
         by_value: dict[str, list[Room]] = {}
         for _, room in sorted(rooms.items()):
             value = "" if label is None else room.load.fact.labels.get(label)
@@ -270,18 +264,18 @@ class _Attempt:
         for low in list(self.chosen.values()):
             self._spare(low)
 
-    def spare(self, waiters: Waiters, mark: int, excess: int) -> None:
+    def spare(self, mark: int, excess: int) -> None:
         """Let go whoever is not needed after all, the dearest first; then take the places again."""
-        if len(self.chosen) * waiters.shape.tasks <= SPARING_EFFORT:
+        if len(self.chosen) * self._gang.shape.tasks <= SPARING_EFFORT:
             dearest = sorted(self.chosen.values(), key=lambda low: (-low.lost(self._now), low.key))
             for low in dearest:
                 self._fitting.undo(mark)
                 self._spare(low)
                 own = sum(each.gpus for each in self.chosen.values() if each.pool == self._pool.name)
-                if own < excess or not self._place(waiters):
+                if own < excess or not self._place():
                     self._stop(low)
         self._fitting.undo(mark)
-        if not self._place(waiters):
+        if not self._place():
             raise AssertionError("what was cleared for a group takes it")
 
 
