@@ -76,7 +76,6 @@ class Database:
         rows = await self.fetch(query, *args)
         return rows[0] if rows else None
 
-
     async def let_go(self) -> None:
         """Give every connection back to the pool."""
         await self._readers.let_go()
