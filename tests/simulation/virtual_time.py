@@ -32,7 +32,7 @@ class _JumpingSelector(selectors.SelectSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """`steps` bounds how often the loop may turn, so that a busy loop in virtual time is an error and not a hang."""
 
-    def __init__(self, steps: int = 20_000_000) -> None:
+    def __init__(self, steps: int = 1_000_000) -> None:
         self._virtual_now = 0.0
         self._steps_left = steps
         selector = _JumpingSelector()
