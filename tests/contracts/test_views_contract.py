@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 
 from osmo_domain.commit import Commit
