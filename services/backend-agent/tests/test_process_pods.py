@@ -254,7 +254,9 @@ async def test_restart_kills_the_command_and_runs_it_again_in_the_same_pod(tmp_p
 
 
 async def test_a_restarted_member_waits_at_the_barrier_again_for_this_start(tmp_path: Path) -> None:
-    script = "echo $$ >> /osmo/run/starts; cat /osmo/run/starts | wc -l; test $(wc -l < /osmo/run/starts) = 3 || sleep 1000"
+    script = (
+        "echo $$ >> /osmo/run/starts; cat /osmo/run/starts | wc -l; test $(wc -l < /osmo/run/starts) = 3 || sleep 1000"
+    )
     async with process_cluster(tmp_path) as cluster:
         await cluster.create(bash(script), bash("true", "b"), barrier=True)
         await cluster.says("1")
