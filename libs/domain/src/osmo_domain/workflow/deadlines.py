@@ -133,7 +133,9 @@ def _start_timeout(draft: Draft, deadline: Deadline) -> None:
     task = draft.live_attempt(deadline.name, deadline.retry_id)
     if task is None or _of_task(draft.state, task) != deadline:
         return
-    message = f"Stopped, because it was not running {_readable(_start_limit(draft.state))} after its pod had begun to start."
+    message = (
+        f"Stopped, because it was not running {_readable(_start_limit(draft.state))} after its pod had begun to start."
+    )
     ending = Ending(TaskStatus.FAILED_START_TIMEOUT, ExitCode.START_TIMEOUT, "start_timeout", message)
     end_task(draft, task, ending, draft.now)
 
