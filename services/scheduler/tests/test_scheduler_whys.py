@@ -47,8 +47,8 @@ def test_a_quota_names_its_holders_with_their_users_and_low_as_the_way_out() -> 
         reason = await until_code(world, "second-1", ReasonCode.QUOTA)
         assert reason.message == "Asks for 4 GPUs; 8 of the 10 of pool default are used, by first-1 8 (ann)."
         assert [(each.kind, each.value) for each in reason.changes] == [
-            (ChangeKind.FEWER_GPUS, "2"),
             (ChangeKind.PRIORITY, "LOW"),
+            (ChangeKind.FEWER_GPUS, "2"),
         ]
         assert (await why(world, "second-1", changes=False))["a"].changes == ()
 

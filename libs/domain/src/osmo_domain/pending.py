@@ -157,3 +157,5 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     upstreams: tuple[Upstream, ...] = ()
     until: datetime | None = None
     changes: tuple[Change, ...] = ()
+    untried: bool = False
+    """Not every change was tried: that would have held up decisions."""

@@ -30,11 +30,11 @@ def anywhere(pool: Pool, platform: str) -> bool:
 
 
 def find_changes(group: PendingGroup, pools: Pools, starts: Starts, permits: Permits = anywhere) -> tuple[Change, ...]:
-    """In the order: less of the same, lower priority, another platform, another pool. Empty where nothing of this would help."""
+    """In the order: lower priority, less of the same, another platform, another pool. Empty where nothing of this would help."""
     found = [
+        *_low(group, starts),
         *_fewer_gpus(group, starts),
         *_fewer_tasks(group, starts),
-        *_low(group, starts),
         *_platforms(group, pools, starts, permits),
         *_pools(group, pools, starts, permits),
     ]

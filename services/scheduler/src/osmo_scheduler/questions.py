@@ -1,7 +1,6 @@
 """Answers to what other services ask the scheduler of a shard: why does this workflow wait?"""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import msgspec
 
@@ -12,18 +11,19 @@ from osmo_domain.workflow.state import Group, Workflow
 from osmo_domain.workflow.status import GROUP_FINISHED, TaskStatus
 from osmo_scheduler.shard import Shard
 from osmo_scheduler.whys import Whys
+from osmo_service.clock import Clock
 
 _QUESTION = msgspec.json.Decoder(ExplainPending)
 _ENCODER = msgspec.json.Encoder()
 
 
-def answer(shard: Shard, asked: bytes, now: datetime) -> bytes:
+def answer(shard: Shard, asked: bytes, clock: Clock) -> bytes:
     """The bytes of a PendingExplained; empty for a workflow that does not wait, or is not known here."""
     question = _QUESTION.decode(asked)
     entry = shard.aggregates.get(question.workflow_id)
     if entry is None:
         return _ENCODER.encode(PendingExplained())
-    whys = Whys(shard, entry.state, now, changes=question.changes)
+    whys = Whys(shard, entry.state, clock, changes=question.changes)
     return _ENCODER.encode(PendingExplained(dict(_reasons(entry.state, whys))))
 
 

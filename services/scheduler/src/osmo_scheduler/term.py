@@ -144,7 +144,7 @@ class Term:
 
     def _answers(self, shard: Shard) -> Handler:
         async def reply(asked: bytes) -> bytes:
-            return answer(shard, asked, self._clock.now())
+            return answer(shard, asked, self._clock)
 
         return reply
 

@@ -1,6 +1,6 @@
 """Why the groups of one workflow wait, worked out for one question: groups of one shape share what was found out for the first of them."""
 
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,11 +13,12 @@ from osmo_domain.plan import Resources
 from osmo_domain.pool import Pool
 from osmo_domain.workflow.state import Workflow
 from osmo_scheduler.shard import Shard
+from osmo_service.clock import Clock
 
 AT_LENGTH: Final = 50
 MOST_TRIES: Final = 100
-FEWEST_TRIES: Final = 8
-LONG_LINE: Final = 2_000
+TRIES_WITHIN: Final = timedelta(seconds=0.25)
+"""Decisions wait while changes are tried. The one that is begun last may go beyond it."""
 
 _Shape = tuple[tuple[Resources, ...], ReasonCode]
 
@@ -25,16 +26,18 @@ _Shape = tuple[tuple[Resources, ...], ReasonCode]
 class Whys:
     """The first few groups are told of at length. `changes`: look for what would start those, too; without, the answer costs next to nothing."""
 
-    def __init__(self, shard: Shard, state: Workflow, now: datetime, *, changes: bool) -> None:
+    def __init__(self, shard: Shard, state: Workflow, clock: Clock, *, changes: bool) -> None:
         self._board = shard.board
         self._aggregates = shard.aggregates
         self._surroundings = shard.surroundings
         self._state = state
-        self._now = now
+        self._clock = clock
+        self._now = now = clock.now()
         self._changes = changes
         self._online = shard.book.nodes(now)
         self._asked = 0
-        self._left = tries(len(shard.line))
+        self._tries = 0
+        self._untried = False
         self._found: dict[_Shape, tuple[Change, ...]] = {}
 
     def of(self, name: str) -> Reason | None:
@@ -50,7 +53,7 @@ class Whys:
         )
         if reason is None or not self._changes:
             return reason
-        return replace(reason, changes=self._changes_for(reason, group))
+        return replace(reason, changes=self._changes_for(reason, group), untried=self._untried)
 
     def _look_around(self, board: Board, pool: Pool, group: PendingGroup, code: ReasonCode) -> Surroundings:
         return self._surroundings.look(board, pool, group, code, self._now)
@@ -68,11 +71,14 @@ class Whys:
         return self._found.get(shape, ())
 
     def _limited(self, starts: Starts) -> Starts:
-        """The same until the tries of this question are used up; what is not tried is not claimed."""
+        """The same until the time of this question is used up; what is not tried is not claimed."""
 
         def within(changed: PendingGroup) -> bool:
-            self._left -= 1
-            return self._left >= 0 and starts(changed)
+            self._tries += 1
+            if self._tries > MOST_TRIES or self._clock.now() - self._now > TRIES_WITHIN:
+                self._untried = True
+                return False
+            return starts(changed)
 
         return within
 
@@ -93,8 +99,3 @@ class Whys:
             and {mount.partition(":")[0] for mount in task.volume_mounts} <= {*where.allowed_mounts}
             for task in tasks
         )
-
-
-def tries(line: int) -> int:
-    """How many decisions a question may cost: a long line gets fewer, so that no question holds up decisions for long."""
-    return max(FEWEST_TRIES, MOST_TRIES if line <= LONG_LINE else MOST_TRIES * LONG_LINE // line)

@@ -45,7 +45,7 @@ def group_lines(group: Any) -> Iterator[str]:
         yield f"  Held by:  {_holder(holder)}"
     for victim in reason.get("victims", []):
         yield f"  Stopping: {victim['workflow_id']} ({victim['group']}), {_gpus(victim.get('gpus', 0))}"
-    yield from _help(reason.get("changes", []), reason["code"])
+    yield from _help(reason)
 
 
 def _in_line(ahead: Any) -> str:
@@ -70,12 +70,15 @@ def _holder(holder: Any) -> str:
     )
 
 
-def _help(changes: list[Any], code: str) -> Iterator[str]:
+def _help(reason: Any) -> Iterator[str]:
+    changes, untried = reason.get("changes", []), reason.get("untried", False)
     if changes:
         yield "  Submitted again like this it would start now:"
         yield from (f"    - {change['message']}" for change in changes)
-    elif code in {"quota", "capacity", "node_fit", "ahead"}:
+    elif not untried and reason["code"] in {"quota", "capacity", "node_fit", "ahead"}:
         yield "  No single change (fewer GPUs, priority, platform, pool) would start it now."
+    if untried:
+        yield "  The line is long: not every change could be tried."
 
 
 def _gpus(number: int) -> str:

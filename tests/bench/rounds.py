@@ -1,0 +1,89 @@
+"""`python -m tests.bench.rounds [nodes pending]...`: what a round of the placement costs, and what a question why, in seconds of CPU and bytes.
+
+Nodes of 8 GPUs in four pools, all but full; as many groups wait as said, of 200 shapes, in a fixed random order.
+"""
+
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from osmo_domain.cluster import NodeFact
+from osmo_domain.pending_explain import changes_for, reason_at_length
+from osmo_domain.placement import Board, Held, NodeLoad, PendingGroup, TaskRequest
+from osmo_domain.plan import Resources
+from osmo_domain.pool import GpuQuota, Platform, Pool, Priority
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+SIZES = ((1_000, 1_000), (1_000, 100_000), (10_000, 1_000), (10_000, 100_000))
+POOLS = 4
+GIB = 1 << 30
+
+
+def board(nodes: int, pending: int, rng: random.Random) -> Board:
+    """Nine of ten nodes are full, a tenth is half full; guarantees are a quarter each."""
+    made = Board()
+    platforms = {"gpu": Platform(labels={"kind": "gpu"})}
+    guarantee = GpuQuota(guarantee=2 * nodes)
+    pools = [Pool(f"pool-{n}", "b", default_platform="gpu", platforms=platforms, gpu=guarantee) for n in range(POOLS)]
+    made.set_pools({pool.name: pool for pool in pools})
+    for number in range(nodes):
+        fact = NodeFact(f"n{number}", NOW, cpu=128, gpu=8, memory_bytes=2048 * GIB, labels={"kind": "gpu"})
+        made.see_node("b", NodeLoad(fact))
+    for number in range(nodes):
+        gpus, priority = (4, Priority.NORMAL) if number % 10 == 0 else (8, rng.choice(list(Priority)))
+        workflow, pool = f"r{number}-1", f"pool-{number % POOLS}"
+        asked = Resources(cpu=8, gpu=gpus)
+        made.hold(Held(workflow, workflow, "t", 0, "b", f"n{number}", asked, "g", pool, priority, NOW))
+    for number in range(pending):
+        made.line.join(_group(number, rng))
+    return made
+
+
+def _group(number: int, rng: random.Random) -> PendingGroup:
+    asked = Resources(cpu=rng.choice((1, 2, 4, 8, 16)), gpu=rng.choice((0, 1, 2, 4, 8)))
+    tasks = tuple(TaskRequest(f"t{n}", asked) for n in range(rng.choice((1, 1, 2, 8))))
+    return PendingGroup(f"w{number}-1", "g", f"pool-{number % POOLS}", rng.choice(list(Priority)), number, tasks)
+
+
+def _best(work: Callable[[], object], times: int = 3) -> float:
+    took = []
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        took.append(time.process_time() - began)
+    return min(took)
+
+
+def row(nodes: int, pending: int) -> str:
+    tracemalloc.start()
+    made = board(nodes, pending, random.Random(1))
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    first = _best(lambda: made.decide(NOW, {"b"}), 1)
+    again = _best(lambda: made.decide(NOW, {"b"}))
+    waiting = next(group for group in made.line.groups.values() if made.explain(group.key) is not None)
+    reason = reason_at_length(made, waiting, {"b"})
+    assert reason is not None
+    told = _best(lambda: reason_at_length(made, waiting, {"b"}))
+    changed = _best(lambda: changes_for(reason, made, waiting, NOW, {"b"}), 1)
+    cells = [f"{nodes:,}", f"{pending:,}", *(f"{each * 1000:,.1f} ms" for each in (first, again, told, changed))]
+    return f"| {' | '.join([*cells, f'{size / (1 << 20):,.0f} MiB'])} |"
+
+
+def main() -> int:
+    given = [int(text) for text in sys.argv[1:]]
+    sizes = list(zip(given[::2], given[1::2], strict=True)) or list(SIZES)
+    print(
+        "| nodes | groups that wait | first round | a round after it | a reason at length | all its changes | memory of the board |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for nodes, pending in sizes:
+        print(row(nodes, pending), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
