@@ -22,6 +22,7 @@ from osmo_domain.spec.rules import (
     resolve_resources,
     upstream_groups,
 )
+from osmo_domain.spec.topology_rules import check_topology_sets
 from osmo_domain.spec.tree import refused
 from osmo_domain.workflow.state import Workflow
 from osmo_domain.workflow.status import FINISHED
@@ -73,6 +74,7 @@ class Checker:
         check_maintenance(pool, terms.roles)
         trail.remembered = ALL
         check_guarantee(spec, resources, pool, terms.priority)
+        check_topology_sets(spec, resources)
         nodes = self._known.nodes(pool, self._clock.now())
         warnings += admit(spec, resources, pool, nodes)
         check_rules(spec, resources, pool, nodes)

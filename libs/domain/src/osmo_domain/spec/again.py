@@ -17,6 +17,7 @@ from osmo_domain.spec.model import (
     ResourceSpec,
     TaskSpec,
     TimeoutSpec,
+    TopologySpec,
     WorkflowSpec,
 )
 from osmo_domain.spec.tree import MapNode
@@ -116,4 +117,8 @@ def _resource(resources: Resources, pool: Pool) -> ResourceSpec:
         storage=resources.storage_bytes,
         platform=resources.platform if resources.platform in pool.platforms else "",
         nodes_excluded=resources.nodes_excluded,
+        topology=tuple(
+            TopologySpec(_NOWHERE, each.key, each.group, "required" if each.required else "preferred")
+            for each in resources.topology
+        ),
     )

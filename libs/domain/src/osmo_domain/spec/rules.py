@@ -11,6 +11,7 @@ from osmo_domain.spec.datasets import dataset_upstreams
 from osmo_domain.spec.graph import find_cycle, in_order
 from osmo_domain.spec.model import GroupSpec, InputSpec, ResourceSpec, TaskSpec, WorkflowSpec
 from osmo_domain.spec.schema import nearest
+from osmo_domain.spec.topology_rules import check_topology_keys
 from osmo_domain.spec.tree import MapNode, Node, refused
 
 
@@ -145,13 +146,7 @@ def resolve_resources(workflow: WorkflowSpec, pool: Pool) -> dict[str, ResourceS
         resources = {"default": ResourceSpec(source=workflow.source)}
     for name, resource in resources.items():
         _resolve_platform(name, resource, pool)
-        for topology in resource.topology:
-            raise refused(
-                topology.source.at("key"),
-                "spec.topology_key",
-                f"Pool {pool.name} has no topology, so `{topology.key}` means nothing there.",
-                "SUBMISSION",
-            )
+    check_topology_keys(resources.values(), pool)
     for task in all_tasks(workflow):
         if task.resource not in resources:
             raise _unknown_resource(task, resources)
