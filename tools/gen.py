@@ -18,6 +18,7 @@ from typing import Any, get_args
 import msgspec
 
 from osmo_api import ctrl
+from osmo_domain.apps import AppEvent
 from osmo_domain.cluster import ClusterFact
 from osmo_domain.command import Command
 from osmo_domain.commit import Commit
@@ -66,6 +67,7 @@ FAMILIES = (
     Family("report", TaskReported, kept=True, committed=True),
     Family("config-event", ConfigEvent, kept=True, committed=True),
     Family("credential-event", CredentialEvent, kept=True, committed=True),
+    Family("app-event", AppEvent, kept=True, committed=True),
     Family("command", Command, kept=True),
     Family("log-batch", LogBatch, kept=True),
     Family("plan", Plan, kept=True),

@@ -25,13 +25,13 @@ from osmo_domain.ids import new_uuid
 from osmo_domain.spec.sections import split_sections
 from osmo_eventlog.following import follow_to_now
 from osmo_eventlog.ports import After, Blobs, EventLog, Recorded
-from osmo_eventlog.subjects import CONFIG, config
+from osmo_eventlog.subjects import CONFIG, config, config_of_kind
 from osmo_service.clock import Clock
 
 log = logging.getLogger("osmo.gateway.apps")
 
 _KIND: Final = "app"
-_EVERY_APP: Final = config(_KIND, "*")
+_EVERY_APP: Final = config_of_kind(_KIND)
 _MOST_TRIES: Final = 16
 _CATCH_UP_WITHIN_S: Final = 5.0
 
