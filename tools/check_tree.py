@@ -56,6 +56,7 @@ BARE_TASK = re.compile(r"\b(asyncio|loop|get_running_loop\(\))\.(create_task|ens
 TASK_OWNERS = {
     "libs/service/": "the lifecycle itself",
     "libs/eventlog/src/osmo_eventlog/memory/requests.py": "answers, owned and awaited by their replica",
+    "libs/eventlog/src/osmo_eventlog/nats/cancelling.py": "one call, awaited at once, so that a cancellation beside its answer is heeded",
     "libs/eventlog/src/osmo_eventlog/nats/requests.py": "answers, owned and awaited by the endpoint",
     "libs/eventlog/src/osmo_eventlog/nats/reader.py": "clean-up that must end although its caller is cancelled, shielded and awaited",
     "libs/eventlog/src/osmo_eventlog/nats/work_queue.py": "waits for the first of two events, cancelled beside; shielded clean-up",
@@ -64,6 +65,7 @@ TASK_OWNERS = {
     "runtime/src/osmo_runtime/ctrl/user_link.py": "waits for the first of two events, cancelled beside",
     "services/backend-agent/src/osmo_agent/process/runtime.py": "starts and removals of pods, kept by key until they are over",
     "services/gateway/src/osmo_gateway/log_stream.py": "the two readers of one log request, cancelled and awaited with it",
+    "services/log-router/src/osmo_log_router/barriers.py": "one watch per workflow that waits, kept by workflow, cancelled and awaited at close",
     "services/scheduler/src/osmo_scheduler/together.py": "coroutines run as one, cancelled and awaited together",
 }
 """Where production code may start a task outside a TaskGroup, and who looks after it."""

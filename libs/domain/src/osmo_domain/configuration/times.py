@@ -1,5 +1,7 @@
 """Lengths of time in config objects: texts such as `5d`, empty where the installation's value holds."""
 
+from decimal import Decimal
+
 from osmo_domain.durations import parse_duration
 
 
@@ -15,4 +17,4 @@ def length_text(seconds: float | None) -> str:
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds and seconds % size == 0:
             return f"{int(seconds // size)}{unit}"
-    return f"{seconds:g}s"
+    return f"{Decimal(repr(seconds)):f}s"  # every digit, and never an exponent
