@@ -18,6 +18,7 @@ from tests.process_cluster import (
     running_router,
 )
 
+from osmo_agent.process.host_node import cluster_uid
 from osmo_agent.process.pod_specs import pod_specs
 from osmo_agent.process.pod_store import PodStore
 from osmo_domain.cluster import PodPhase
@@ -147,3 +148,10 @@ async def test_a_pod_whose_directory_was_deleted_ends(tmp_path: Path) -> None:
         pod = only_pod(tmp_path / "state")
         shutil.rmtree(pod.path)
         await eventually(lambda: not marked(pod.path))
+
+
+async def test_a_state_directory_that_is_moved_stays_the_same_cluster(tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    uid = cluster_uid(tmp_path / "before")
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert cluster_uid(tmp_path / "after") == uid

@@ -18,7 +18,7 @@ from osmo_cli.up.children import Birth, Child, fork
 from osmo_cli.up.leftovers import remember
 
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-STEADY_S = 30.0
+STEADY_S = 5.0
 """A child that lived this long starts again without waiting."""
 
 GRACE_S = 6.0

@@ -121,7 +121,8 @@ class Link:
             while (frame := self._next_frame()) is not None:
                 await socket.send(frame)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._outbox.changed.wait(), BARRIER_AGAIN_S / 10)
+                async with asyncio.timeout(BARRIER_AGAIN_S / 10):
+                    await self._outbox.changed.wait()
 
     def _next_frame(self) -> bytes | None:
         """Reports first: they are few, and people wait for them."""

@@ -17,7 +17,17 @@ def node_name() -> str:
 
 
 def cluster_uid(state_dir: Path) -> str:
-    """Stable for this machine and state directory."""
+    """Stable for this state directory, wherever it is moved to: kept in a file of it from the first call on."""
+    kept = state_dir / "cluster-uid"
+    if not kept.exists():
+        state_dir.mkdir(parents=True, exist_ok=True)
+        fresh = kept.with_suffix(".new")
+        fresh.write_text(_first_uid(state_dir))
+        fresh.replace(kept)
+    return kept.read_text().strip()
+
+
+def _first_uid(state_dir: Path) -> str:
     try:
         machine = Path("/etc/machine-id").read_text().strip()
     except OSError:
