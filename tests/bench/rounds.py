@@ -1,6 +1,7 @@
 """`python -m tests.bench.rounds [nodes pending]...`: what a round of the placement costs, and what a question why, in seconds of CPU and bytes.
 
-Nodes of 8 GPUs in four pools, all but full; as many groups wait as said, of 200 shapes, in a fixed random order.
+Nodes of 8 GPUs, four pools that are guaranteed a quarter each, as many groups waiting as said, of 60 shapes and three priorities in a fixed random
+order. `full`: every guarantee is used up by the pool itself. `lent`: a third of all runs LOW, and may be stopped for those who have a right to it.
 """
 
 import random
@@ -22,8 +23,8 @@ POOLS = 4
 GIB = 1 << 30
 
 
-def board(nodes: int, pending: int, rng: random.Random) -> Board:
-    """Nine of ten nodes are full, a tenth is half full; guarantees are a quarter each."""
+def board(nodes: int, pending: int, *, lent: bool, rng: random.Random) -> Board:
+    """Every node is taken as a whole by one task."""
     made = Board()
     platforms = {"gpu": Platform(labels={"kind": "gpu"})}
     guarantee = GpuQuota(guarantee=2 * nodes)
@@ -33,9 +34,9 @@ def board(nodes: int, pending: int, rng: random.Random) -> Board:
         fact = NodeFact(f"n{number}", NOW, cpu=128, gpu=8, memory_bytes=2048 * GIB, labels={"kind": "gpu"})
         made.see_node("b", NodeLoad(fact))
     for number in range(nodes):
-        gpus, priority = (4, Priority.NORMAL) if number % 10 == 0 else (8, rng.choice(list(Priority)))
+        priority = Priority.LOW if lent and number % 3 == 0 else Priority.NORMAL
         workflow, pool = f"r{number}-1", f"pool-{number % POOLS}"
-        asked = Resources(cpu=8, gpu=gpus)
+        asked = Resources(cpu=8, gpu=8)
         made.hold(Held(workflow, workflow, "t", 0, "b", f"n{number}", asked, "g", pool, priority, NOW))
     for number in range(pending):
         made.line.join(_group(number, rng))
@@ -57,9 +58,9 @@ def _best(work: Callable[[], object], times: int = 3) -> float:
     return min(took)
 
 
-def row(nodes: int, pending: int) -> str:
+def row(nodes: int, pending: int, *, lent: bool) -> str:
     tracemalloc.start()
-    made = board(nodes, pending, random.Random(1))
+    made = board(nodes, pending, lent=lent, rng=random.Random(1))
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     first = _best(lambda: made.decide(NOW, {"b"}), 1)
@@ -69,7 +70,12 @@ def row(nodes: int, pending: int) -> str:
     assert reason is not None
     told = _best(lambda: reason_at_length(made, waiting, {"b"}))
     changed = _best(lambda: changes_for(reason, made, waiting, NOW, {"b"}), 1)
-    cells = [f"{nodes:,}", f"{pending:,}", *(f"{each * 1000:,.1f} ms" for each in (first, again, told, changed))]
+    cells = [
+        "lent" if lent else "full",
+        f"{nodes:,}",
+        f"{pending:,}",
+        *(f"{each * 1000:,.1f} ms" for each in (first, again, told, changed)),
+    ]
     return f"| {' | '.join([*cells, f'{size / (1 << 20):,.0f} MiB'])} |"
 
 
@@ -77,11 +83,12 @@ def main() -> int:
     given = [int(text) for text in sys.argv[1:]]
     sizes = list(zip(given[::2], given[1::2], strict=True)) or list(SIZES)
     print(
-        "| nodes | groups that wait | first round | a round after it | a reason at length | all its changes | memory of the board |"
+        "| guarantees | nodes | groups that wait | first round | a round after it | a reason at length | all its changes | memory of the board |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for nodes, pending in sizes:
-        print(row(nodes, pending), flush=True)
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for lent in (False, True):
+        for nodes, pending in sizes:
+            print(row(nodes, pending, lent=lent), flush=True)
     return 0
 
 
