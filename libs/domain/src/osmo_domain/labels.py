@@ -22,12 +22,16 @@ def check_labels(labels: Mapping[str, str]) -> None:
 def check_label(key: str, value: str) -> None:
     if not is_label_key(key):
         raise _refused("labels.key", f'"{key}" cannot be the key of a label (like team or example.com/team).')
-    if not _NAME.fullmatch(value):
+    if not is_label_value(value):
         raise _refused(
             "labels.value",
             f'"{value}" cannot be the value of the label {key}: 1 to 63 letters, digits, "-", "_", ".", '
             "beginning and ending with a letter or digit.",
         )
+
+
+def is_label_value(value: str) -> bool:
+    return _NAME.fullmatch(value) is not None
 
 
 def is_label_key(key: str) -> bool:

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from osmo_domain.errors import Rejected
+from osmo_domain.labels import is_label_key, is_label_value
 from osmo_views.ports import LabelMatch
 
 _MOST_PATTERNS: Final = 32
@@ -19,6 +20,8 @@ def parse_selector(text: str) -> LabelMatch:
         raise _bad(text[:60] + "...", f"it is longer than {_MOST_BYTES} bytes")
     if not equals or not key.strip():
         raise _bad(text, "it must look like key=value")
+    if not is_label_key(key.strip()):
+        raise _bad(text, f"{key.strip()} cannot be the key of a label")
     return LabelMatch(key.strip(), _patterns(text, value.strip()))
 
 
@@ -27,12 +30,18 @@ def _patterns(text: str, value: str) -> tuple[str, ...]:
     if any(bracket in piece for piece in pieces for bracket in "()"):
         raise _bad(text, "parentheses must be closed and cannot be nested")
     choices = [piece.split("|") if place % 2 else [piece] for place, piece in enumerate(pieces)]
+    if any(len(choice) < 2 or "" in choice for choice in choices[1::2]):
+        raise _bad(text, "parentheses hold at least two alternatives, with | between them and none of them empty")
     count = 1
     for choice in choices:
         count *= len(choice)
     if count > _MOST_PATTERNS:
         raise _bad(text, f"its alternatives make more than {_MOST_PATTERNS} patterns")
-    return tuple("".join(parts) for parts in itertools.product(*choices))
+    patterns = tuple("".join(parts) for parts in itertools.product(*choices))
+    for pattern in patterns:
+        if not is_label_value(pattern.replace("*", "a")):
+            raise _bad(text, f'"{pattern}" matches no value that a label can have')
+    return patterns
 
 
 def _bad(text: str, why: str) -> Rejected:

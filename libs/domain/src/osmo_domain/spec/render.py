@@ -78,7 +78,8 @@ def _render(text: str, variables: Mapping[str, Any]) -> str:
         rendered: str = _ENVIRONMENT.from_string(text).render(variables)
         return rendered
     except TemplateSyntaxError as error:
-        raise _refused("template.syntax", f"The template is not Jinja: {_said(error)}", error.lineno) from error
+        said = f"The template is not Jinja: {_said(error)}{_hint(error)}"
+        raise _refused("template.syntax", said, error.lineno) from error
     except UndefinedError as error:
         raise _refused(
             "template.undefined", f"The template uses what it does not have: {_said(error)}", _line(error)
@@ -101,6 +102,13 @@ def _said(error: BaseException) -> str:
     """The first line of what the library says, with a full stop, and with tokens as the user wrote them."""
     words = show_tokens(str(error).split("\n", 1)[0].strip())[:400] or type(error).__name__
     return words if words.endswith(".") else f"{words}."
+
+
+def _hint(error: TemplateSyntaxError) -> str:
+    """What is usually meant: a shell's `${#name}` opens a comment of Jinja."""
+    if "comment" not in str(error):
+        return ""
+    return " `{#` opens a comment, also in a shell's ${#name}: write {% raw %}${#name}{% endraw %}."
 
 
 def _line(error: BaseException) -> int | None:

@@ -21,14 +21,8 @@ V = TypeVar("V")
 MOST_COUNT: Final = 2**31 - 1
 MOST_REGEX: Final = 1000
 _TRUTH: Final = {
-    "true": True,
-    "yes": True,
-    "on": True,
-    "1": True,
-    "false": False,
-    "no": False,
-    "off": False,
-    "0": False,
+    **dict.fromkeys(("true", "yes", "on", "1", "t", "y"), True),
+    **dict.fromkeys(("false", "no", "off", "0", "f", "n"), False),
 }
 _CODES: Final = re.compile(r"[0-9]{1,9}(?:-[0-9]{1,9})?(?:,[0-9]{1,9}(?:-[0-9]{1,9})?)*")
 _ACTIONS: Final = ("COMPLETE", "FAIL", "RESCHEDULE")
