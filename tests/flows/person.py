@@ -42,8 +42,12 @@ class Person:
         """How many workflows there are, refused ones among them."""
         total = 0
         for params in ({}, {"statuses": "FAILED_SUBMISSION"}):
-            found = await self.api.workflows({"all_users": True, "all_pools": True, "limit": 1000, **params})
-            total += len(found.workflows)
+            more, offset = True, 0
+            while more:
+                page = {"all_users": True, "all_pools": True, "limit": 1000, "offset": offset, **params}
+                found = await self.api.workflows(page)
+                more, offset = found.more_entries, offset + len(found.workflows)
+            total += offset
         return total
 
 
