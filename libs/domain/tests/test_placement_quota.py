@@ -48,7 +48,7 @@ def test_the_owner_stops_the_low_work_of_a_borrower_within_one_decision() -> Non
     assert len(decision.preemptions) == 1
     (victim,) = decision.waiting[0].reason.victims
     assert victim.workflow_id == decision.preemptions[0].workflow_id
-    assert decision.preemptions[0].by == "a/a"
+    assert decision.preemptions[0].by == ("a", "a")
 
 
 def test_what_was_cleared_is_kept_for_whom_it_was_cleared_until_he_starts() -> None:

@@ -165,6 +165,8 @@ class Engine:
         for preemption in decision.preemptions:
             news.setdefault(preemption.workflow_id, News(cause="preemption")).preemptions.append(preemption)
             self._draft_places(drafts, preemption.workflow_id, [], [preemption], now)
+        for key, nodes in decision.claims.items():
+            self._shard.board.owe(key, nodes)
         for placement in decision.placements:
             news.setdefault(placement.workflow_id, News(cause="placement")).placements.append(placement)
             self._draft_places(drafts, placement.workflow_id, [placement], [], now)

@@ -66,7 +66,7 @@ def place(
     """The places that are taken and given, as far as there still is what to take, and somebody who wants. Changes the state."""
     events: list[WorkflowEvent] = []
     for taken in preemptions:
-        events += decide_preempted(state, taken.group, taken.by, taken.why, now)
+        events += decide_preempted(state, taken.group, "/".join(taken.by), taken.why, now)
     for given in placements:
         events += decide_placed(state, given.group, given.nodes, now, quota=given.quota)
     return events

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from osmo_domain.placement import Board, PendingGroup
 from osmo_domain.workflow.decide import pending_group
 from osmo_domain.workflow.state import Workflow
@@ -30,9 +32,16 @@ class WaitingLine:
             waiting = pending_group(entry.state, group, entry.order)
             if waiting is None:
                 self._leave(key)
-            elif self._board.line.groups.get(key) != waiting:
-                self._board.line.join(waiting)
-                self.grew = True
+            else:
+                self._join(waiting)
+
+    def _join(self, waiting: PendingGroup) -> None:
+        known = self._board.line.groups.get(waiting.key)
+        if known is not None and known.tasks == waiting.tasks:
+            waiting = replace(waiting, owed=known.owed)
+        if known != waiting:
+            self._board.line.join(waiting)
+            self.grew = True
 
     def forget(self, state: Workflow) -> None:
         for group in state.groups:

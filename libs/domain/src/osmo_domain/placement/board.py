@@ -7,6 +7,8 @@ another order decides the same.
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from osmo_domain.node_fit import NodeLoad
 from osmo_domain.placement.floor import Floor
 from osmo_domain.placement.gang import Amounts
@@ -141,14 +143,25 @@ class Board:
         return {room: _leaving(room) for room in self.leaving if room.kind is not None}
 
     def decide(self, now: datetime, online: Collection[str], *, most: int | None = None) -> Decision:
-        """One round: places for all that can have one now, at most `most`, and preemptions. Changes nothing on the board but the reasons."""
+        """One round: places for all that can have one now, at most `most`, and preemptions.
+
+        Changes nothing on the board but the reasons, and that a group is owed nothing for whom the room was made in vain (a node was lost).
+        """
         self.line.wake(now)
         round_ = Round(self, now, frozenset(online), most)
         decision = round_.run()
         if not decision.more:
             self.verdicts.clear()
         self.verdicts.update(round_.verdicts)
+        for key in round_.forsaken:
+            self.owe(key, ())
         return decision
+
+    def owe(self, key: GroupKey, nodes: tuple[str, ...]) -> None:
+        """Others are being stopped for this group on these nodes: what they leave is its."""
+        group = self.line.groups.get(key)
+        if group is not None and group.owed != nodes:
+            self.line.join(replace(group, owed=nodes))
 
     def explain(self, key: GroupKey, *, at_length: bool = False) -> Waiting | None:
         """Why this group had no place in the last round; None where it does not wait, or has not been looked at. `at_length`: with all numbers."""
@@ -163,7 +176,7 @@ class Board:
     def would_start(self, changed: PendingGroup, now: datetime, online: Collection[str]) -> bool:
         """Would this request, in the place of the one of its key, have a place in a round now? Nothing is changed by asking."""
         original = self.line.leave(changed.key)
-        self.line.join(changed)
+        self.line.join(replace(changed, owed=()))
         try:
             placements = Round(self, now, frozenset(online), None).run().placements
         finally:

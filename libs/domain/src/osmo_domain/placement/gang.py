@@ -124,6 +124,18 @@ class Fitting:
                 rooms.append(room)
         return rooms
 
+    def place_at(self, gang: Gang, floor: Floor, nodes: Sequence[str], *, soon: bool) -> list[Room] | None:
+        """These nodes, one for each task, or nothing."""
+        mark, rooms = self.mark(), list[Room]()
+        for ask, node in zip(gang.each(), nodes, strict=True):
+            room = floor.rooms.get((gang.pool.backend, node))
+            if room is None or not ask.may_use(room) or not ask.fits(self.later(room) if soon else room.entry):
+                self.undo(mark)
+                return None
+            self.take(room, ask)
+            rooms.append(room)
+        return rooms
+
     def find(self, ask: Ask, closed: Closed, *, soon: bool = False) -> Room | None:
         """The tightest room that fits; only where there is none, and `soon` says so, one that will."""
         best: Entry | None = None

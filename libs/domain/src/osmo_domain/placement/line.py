@@ -11,17 +11,32 @@ from osmo_domain.placement.shape import Shape, shape_of
 from osmo_domain.placement.verdict import Verdict
 from osmo_domain.pool import Priority
 
-ClassKey = tuple[str, Priority, Shape]
+ClassKey = tuple[str, Priority, tuple[str, ...], Shape]
+"""Pool, priority, the nodes that it is owed, and shape."""
 
 
 class Waiters:
     """One class: whoever comes first in it is tried for all. Leaving at the front costs nothing, however many wait."""
 
-    __slots__ = ("_front", "_turns", "barred", "gang", "gpus", "key", "pool", "priority", "shape", "version")
+    __slots__ = (
+        "_front",
+        "_turns",
+        "barred",
+        "gang",
+        "gpus",
+        "key",
+        "owed",
+        "pool",
+        "priority",
+        "rank",
+        "shape",
+        "version",
+    )
 
     def __init__(self, key: ClassKey) -> None:
         self.key = key
-        self.pool, self.priority, self.shape = key
+        self.pool, self.priority, self.owed, self.shape = key
+        self.rank = -1 if self.owed else RANK[self.priority]
         self.gpus = self.shape.gpus
         self.version = -1
         """Of the floor, for which `gang` and `barred` are true: what rounds have found out about the class."""
@@ -86,7 +101,7 @@ class Line:
         return group
 
     def _line_up(self, group: PendingGroup) -> None:
-        key = group.pool, group.priority, shape_of(group)
+        key = group.pool, group.priority, group.owed, shape_of(group)
         waiters = self.classes.get(key)
         if waiters is None:
             waiters = self.classes[key] = Waiters(key)
@@ -114,11 +129,11 @@ class Line:
 
     def position(self, group: PendingGroup) -> tuple[int, int, GroupKey]:
         """Its place in the line of its pool, from 1; how many wait there; and who is first."""
-        rank = RANK[group.priority]
+        rank = group.rank
         ahead = length = 0
         first: list[tuple[int, Turn]] = [(rank, group.turn)]
         for waiters in self.of_pool(group.pool):
-            other, turn = RANK[waiters.priority], waiters.turn(0)
+            other, turn = waiters.rank, waiters.turn(0)
             length += len(waiters)
             ahead += len(waiters) if other < rank else waiters.before(group.turn) if other == rank else 0
             if turn is not None:

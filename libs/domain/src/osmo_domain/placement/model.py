@@ -33,7 +33,10 @@ class TaskRequest(Struct, frozen=True):
 
 
 class PendingGroup(Struct, frozen=True):
-    """A group that waits for a place. `order` is the position of its submission: smaller came first."""
+    """A group that waits for a place. `order` is the position of its submission: smaller came first.
+
+    `owed`: others were stopped for it on these nodes (one for each task, in the order of its shape); it goes before everybody until it has them.
+    """
 
     workflow_id: str
     group: str
@@ -42,10 +45,15 @@ class PendingGroup(Struct, frozen=True):
     order: int
     tasks: tuple[TaskRequest, ...]
     not_before: datetime | None = None
+    owed: tuple[str, ...] = ()
 
     @property
     def key(self) -> GroupKey:
         return self.workflow_id, self.group
+
+    @property
+    def rank(self) -> int:
+        return -1 if self.owed else RANK[self.priority]
 
     @property
     def turn(self) -> Turn:
@@ -91,13 +99,13 @@ class Placement(Struct, frozen=True):
 
 
 class Preemption(Struct, frozen=True):
-    """All that runs of this group is to be stopped, because `by` (workflow/group) has a right to the room. `lost_gpu_s` is the work thrown away."""
+    """All that runs of this group is to be stopped, because `by` has a right to the room. `lost_gpu_s` is the work thrown away."""
 
     workflow_id: str
     group: str
     pool: str
     gpus: int
-    by: str
+    by: GroupKey
     why: str
     lost_gpu_s: float = 0
 
@@ -119,10 +127,14 @@ class Waiting(Struct, frozen=True):
 
 
 class Decision(Struct):
-    """`more`: the round was ended early, and there may be places for others, too."""
+    """`claims`: the nodes that are being cleared for each group for whom somebody is stopped (see PendingGroup.owed).
+
+    `more`: the round was ended early, and there may be places for others, too.
+    """
 
     placements: list[Placement] = field(default_factory=list)
     preemptions: list[Preemption] = field(default_factory=list)
+    claims: dict[GroupKey, tuple[str, ...]] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     more: bool = False
 

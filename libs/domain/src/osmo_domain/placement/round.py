@@ -14,7 +14,6 @@ from osmo_domain.placement.line import ClassKey, Waiters
 from osmo_domain.placement.model import (
     BORROWED,
     GUARANTEE,
-    RANK,
     Decision,
     GroupKey,
     PendingGroup,
@@ -62,6 +61,7 @@ class Round:
         self._heads: dict[str, Head] = {}
         self._low_heads: dict[str, Head] = {}
         self.verdicts: dict[GroupKey | ClassKey | object, Verdict] = {}
+        self.forsaken: list[GroupKey] = []
 
     def run(self) -> Decision:
         try:
@@ -76,12 +76,12 @@ class Round:
         return self._decision.more
 
     def _firm(self) -> None:
-        """HIGH and NORMAL, in one order over all pools."""
+        """Whoever is owed a place, HIGH and NORMAL, in one order over all pools."""
         line: list[tuple[int, Turn, int, Waiters]] = []
         for waiters in self._line.classes.values():
             turn = waiters.turn(0)
             if waiters.priority is not Priority.LOW and turn is not None:
-                line.append((RANK[waiters.priority], turn, 0, waiters))
+                line.append((waiters.rank, turn, 0, waiters))
         heapq.heapify(line)
         while line and not self._full():
             rank, turn, place, waiters = heapq.heappop(line)
@@ -98,6 +98,8 @@ class Round:
             self.verdicts[turn[2], turn[1]] = verdict
             return True
         self.verdicts[waiters.key] = verdict
+        if waiters.owed:
+            self.forsaken.append((turn[2], turn[1]))
         return False
 
     def _low(self) -> None:
@@ -170,6 +172,7 @@ class Round:
         stopped = self._preemptor.make_room(gang, group, closed, excess)
         if stopped is not None:
             self._decision.preemptions += stopped.preemptions
+            self._decision.claims[group.key] = stopped.nodes
             self._usage.add(pool.name, waiters.gpus, low=False)
             return Verdict(PREEMPTING, victims=stopped.named)
         return self._no_room(group, gang, closed, self._heads)
@@ -201,14 +204,26 @@ class Round:
 
     def _placed_or_promised(self, waiters: Waiters, group: PendingGroup, gang: Gang, closed: Closed) -> bool:
         """In a place that is free, or in one that becomes free without anybody's doing: that is kept for it."""
-        rooms = self._fitting.place(gang, closed)
-        low = waiters.priority is Priority.LOW
-        if rooms is not None:
-            self._decision.placements.append(_placement(group, rooms, BORROWED if low else GUARANTEE))
-        elif not self._fitting.may_help(gang, closed) or self._fitting.place(gang, closed, soon=True) is None:
+        rooms, free = self._rooms(waiters, gang, closed)
+        if rooms is None:
             return False
+        low = waiters.priority is Priority.LOW
+        if free:
+            self._decision.placements.append(_placement(group, rooms, BORROWED if low else GUARANTEE))
         self._usage.add(waiters.pool, waiters.gpus, low=low)
         return True
+
+    def _rooms(self, waiters: Waiters, gang: Gang, closed: Closed) -> tuple[list[Room] | None, bool]:
+        """Rooms for the gang, and whether they are free now; what it is owed comes first."""
+        fitting = self._fitting
+        for soon in (False, True) if waiters.owed else ():
+            rooms = fitting.place_at(gang, self._floor, waiters.owed, soon=soon)
+            if rooms is not None:
+                return rooms, not soon
+        rooms = fitting.place(gang, closed)
+        if rooms is not None:
+            return rooms, True
+        return fitting.place(gang, closed, soon=True) if fitting.may_help(gang, closed) else None, False
 
     def _told(self, group: PendingGroup) -> Verdict | None:
         placements = self._decision.placements

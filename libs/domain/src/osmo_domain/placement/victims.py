@@ -35,6 +35,7 @@ class Stopped(Struct):
 
     preemptions: list[Preemption]
     named: tuple[Victim, ...]
+    nodes: tuple[str, ...]
 
 
 class Preemptor:
@@ -56,23 +57,21 @@ class Preemptor:
             return None
         attempt = _Attempt(self._board, self._fitting, self._usage, self._stopped, gang, closed, self._now)
         mark = self._fitting.mark()
-        if not (attempt.below_maximum(excess) and attempt.clear()):
+        if not (attempt.below_maximum(excess) and attempt.clear() and attempt.spare(mark, excess)):
             self._fitting.undo(mark)
             attempt.call_off()
             return None
-        attempt.spare(mark, excess)
-        by, pool = "/".join(group.key), gang.pool
-        why = f"{group.priority} work of pool {pool.name} needs {gang.shape.gpus} GPUs within its guarantee."
+        why = f"{group.priority} work of pool {gang.pool.name} needs {gang.shape.gpus} GPUs within its guarantee."
         chosen = list(attempt.chosen.values())
         preemptions = [
-            Preemption(*low.key, low.pool, low.gpus, by, why, round(low.lost(self._now), 3)) for low in chosen
+            Preemption(*low.key, low.pool, low.gpus, group.key, why, round(low.lost(self._now), 3)) for low in chosen
         ]
         named = tuple(Victim(*low.key, low.gpus) for low in chosen[:VICTIMS_NAMED])
-        return Stopped(preemptions, named)
+        return Stopped(preemptions, named, tuple(room.name for room in attempt.rooms))
 
 
 class _Attempt:
-    """The search for one group: `chosen` are those to be stopped for it."""
+    """The search for one group: `chosen` are those to be stopped for it, `rooms` its places then."""
 
     def __init__(
         self,
@@ -85,6 +84,7 @@ class _Attempt:
         now: datetime,
     ) -> None:
         self.chosen: dict[GroupKey, LowGroup] = {}
+        self.rooms: list[Room] = []
         self._board = board
         self._floor = board.floor
         self._fitting = fitting
@@ -120,7 +120,9 @@ class _Attempt:
         return False
 
     def _place(self) -> bool:
-        return self._fitting.place(self._gang, self._closed, soon=True) is not None
+        rooms = self._fitting.place(self._gang, self._closed, soon=True)
+        self.rooms = rooms or []
+        return rooms is not None
 
     def _regions(self) -> Iterator[frozenset[Room]]:
         """The domains of the coarsest level that is required; all rooms where none is."""
@@ -264,19 +266,26 @@ class _Attempt:
         for low in list(self.chosen.values()):
             self._spare(low)
 
-    def spare(self, mark: int, excess: int) -> None:
-        """Let go whoever is not needed after all, the dearest first; then take the places again."""
-        if len(self.chosen) * self._gang.shape.tasks <= SPARING_EFFORT:
-            dearest = sorted(self.chosen.values(), key=lambda low: (-low.lost(self._now), low.key))
-            for low in dearest:
-                self._fitting.undo(mark)
-                self._spare(low)
-                own = sum(each.gpus for each in self.chosen.values() if each.pool == self._pool.name)
-                if own < excess or not self._place():
-                    self._stop(low)
+    def spare(self, mark: int, excess: int) -> bool:
+        """Let go whoever is not needed after all, the dearest first, and take the places for good. False where what was cleared room by room does
+        not take the gang as it will be placed."""
         self._fitting.undo(mark)
         if not self._place():
-            raise AssertionError("what was cleared for a group takes it")
+            return False
+        if len(self.chosen) * self._gang.shape.tasks <= SPARING_EFFORT:
+            for low in sorted(self.chosen.values(), key=lambda low: (-low.lost(self._now), low.key)):
+                self._spare_one(low, mark, excess)
+        return True
+
+    def _spare_one(self, low: LowGroup, mark: int, excess: int) -> None:
+        own = sum(each.gpus for each in self.chosen.values() if each.pool == self._pool.name and each is not low)
+        if own < excess:
+            return
+        self._fitting.undo(mark)
+        self._spare(low)
+        if not self._place():
+            self._stop(low)
+            self._place()
 
 
 def _freed(entry: Entry, low: LowGroup, node: str, sign: int) -> Entry:
