@@ -81,12 +81,14 @@ class World:
         self.schedulers: list[RunningScheduler] = []
 
     async def set_up(self, *, nodes: int = 2, gpus: int = 8) -> None:
-        pool = Pool(name="default", backend=BACKEND)
-        event = ConfigSet(kind="pool", name="default", value=msgspec.Raw(msgspec.json.encode(pool)))
-        await self.publish(subjects.config("pool", "default"), [event])
+        await self.set_pool(Pool(name="default", backend=BACKEND))
         for number in range(nodes):
             await self.cluster.tell_node(f"node-{number}", gpus)
         self._tasks.append(asyncio.create_task(self.cluster.beat()))
+
+    async def set_pool(self, pool: Pool) -> None:
+        event = ConfigSet(kind="pool", name=pool.name, value=msgspec.Raw(msgspec.json.encode(pool)))
+        await self.publish(subjects.config("pool", pool.name), [event])
 
     async def tear_down(self) -> None:
         for scheduler in self.schedulers:
