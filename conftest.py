@@ -1,34 +1,26 @@
 """Fixtures for every member's tests: real servers, one of each per worker process, and a fresh corner of it per test."""
 
 import contextlib
-import importlib.util
 import itertools
-import sys
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from tests import servers as real_servers
 
-
-def _load_servers() -> ModuleType:
-    """tests/servers.py, by path: the tests are no installed package."""
-    name = "osmo_test_servers"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "tests" / "servers.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+# A shared machine is slow at times, and that is no finding. CI tries the same examples every time.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("house"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "house")
 
 
 @pytest.fixture(scope="session")
 def servers() -> ModuleType:
     """The module tests/servers.py."""
-    return _load_servers()
+    return real_servers
 
 
 @pytest.fixture

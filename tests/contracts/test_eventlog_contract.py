@@ -1,26 +1,18 @@
 """Every promise of osmo_eventlog.ports, kept by both adapters: the memory twin, and NATS on a real server."""
 
 import asyncio
-import importlib.util
 import random
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contracts import eventlog_adapters as adapters
 
 from osmo_domain.errors import Poison, Stale, Transient
 from osmo_eventlog import subjects as s
 from osmo_eventlog.ports import After, Connection, EventLog, LastPerSubject, OnlyNew, Recorded, Start
 from osmo_eventlog.streams import MAX_MESSAGE_BYTES, STREAMS, StreamSpec
-
-_spec = importlib.util.spec_from_file_location("eventlog_adapters", Path(__file__).with_name("eventlog_adapters.py"))
-assert _spec is not None
-assert _spec.loader is not None
-adapters = sys.modules.setdefault("eventlog_adapters", importlib.util.module_from_spec(_spec))
-_spec.loader.exec_module(adapters)
 
 SUBJECT = "osmo.workflow.0.wf-1"
 SMALL = StreamSpec("SMALL", ("small.*",), max_msgs=3)
