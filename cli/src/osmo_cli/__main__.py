@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": ("osmo_cli.commands.explain", "what a key of a workflow file means"),
     "credential": ("osmo_cli.commands.credential", "keep secrets that workflows use"),
     "config": ("osmo_cli.commands.config", "show and change the configuration of the installation"),
+    "sim": ("osmo_cli.commands.sim", "replay a day of work through the scheduler, without a server"),
     "profile": ("osmo_cli.commands.profile", "show and change your settings"),
 }
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")

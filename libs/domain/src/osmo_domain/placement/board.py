@@ -44,11 +44,11 @@ class Board:
     def see_node(self, backend: str, load: NodeLoad) -> None:
         """A node that is new or has changed; what is promised on it is in its load."""
         room = self.floor.see(backend, load)
-        room.low = {
-            pod: held
-            for pod, held in self._on_node.get((backend, room.name), {}).items()
-            if held.priority is Priority.LOW and not held.leaving
-        }
+        for pod in list(room.low):
+            room.drop_low(pod)
+        for held in self._on_node.get((backend, room.name), {}).values():
+            if held.priority is Priority.LOW and not held.leaving:
+                room.add_low(held)
         self._note_leaving(room)
 
     def lose_node(self, backend: str, name: str) -> None:
@@ -132,11 +132,11 @@ class Board:
         if sign > 0:
             self.low.add(held)
             if room is not None:
-                room.low[held.pod] = held
+                room.add_low(held)
         else:
             self.low.remove(held)
             if room is not None:
-                room.low.pop(held.pod, None)
+                room.drop_low(held.pod)
 
     def soon(self) -> dict[Room, Amounts]:
         """What becomes free when those who leave are gone."""

@@ -12,7 +12,7 @@ _Age = tuple[float, str, str]
 class LowGroup:
     """All that runs of one group. It stands or falls as a whole."""
 
-    __slots__ = ("backend", "gpus", "held", "key", "pool", "since")
+    __slots__ = ("backend", "gpus", "held", "key", "nodes", "pool", "since")
 
     def __init__(self, first: Held) -> None:
         self.key = first.key
@@ -21,6 +21,7 @@ class LowGroup:
         self.gpus = 0
         self.since = 0.0
         self.held: dict[PodKey, Held] = {}
+        self.nodes: tuple[str, ...] = ()
 
     @property
     def age(self) -> _Age:
@@ -61,6 +62,7 @@ class LowWork:
 
     def _sort(self, group: LowGroup) -> None:
         group.since = min(_started(held) for held in group.held.values())
+        group.nodes = tuple(sorted({held.node for held in group.held.values()}))
         insort(self._by_age.setdefault(group.backend, []), group.age)
 
     def _unsort(self, group: LowGroup) -> None:

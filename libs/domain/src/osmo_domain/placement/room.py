@@ -22,20 +22,18 @@ MOVES_WORTH_READING: Final = 64
 
 
 class Room:
-    """One node during and between rounds. `low` is the LOW work on it that could be stopped."""
+    """One node during and between rounds. `low` is the LOW work on it that could be stopped, `low_gpus` what that holds."""
 
-    __slots__ = ("backend", "entry", "kind", "load", "low")
+    __slots__ = ("backend", "entry", "kind", "load", "low", "low_gpus", "name")
 
     def __init__(self, backend: str, load: NodeLoad) -> None:
         self.backend = backend
+        self.name = load.fact.name
         self.load = load
         self.kind: Kind | None = None
         self.low: dict[PodKey, Held] = {}
+        self.low_gpus = 0
         self.entry = self.as_it_is()
-
-    @property
-    def name(self) -> str:
-        return self.load.fact.name
 
     def as_it_is(self) -> Entry:
         """What is neither promised nor used by others."""
@@ -49,6 +47,15 @@ class Room:
             load.fact.name,
             self,
         )
+
+    def add_low(self, held: Held) -> None:
+        self.low[held.pod] = held
+        self.low_gpus += held.resources.gpu
+
+    def drop_low(self, pod: PodKey) -> None:
+        held = self.low.pop(pod, None)
+        if held is not None:
+            self.low_gpus -= held.resources.gpu
 
     def refresh(self) -> None:
         """The load has changed."""

@@ -4,14 +4,14 @@ All candidates are LOW. Own LOW work of the pool may always be stopped; that of 
 guarantee. Work lost decides, so the youngest goes first; then how many groups would be stopped. Who turns out not to be needed is spared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from osmo_domain.pending import Victim
-from osmo_domain.placement.gang import Closed, Fitting, Gang
+from osmo_domain.placement.gang import ZERO, Closed, Fitting, Gang
 from osmo_domain.placement.low_work import LowGroup
 from osmo_domain.placement.model import GroupKey, PendingGroup, Preemption
 from osmo_domain.placement.room import Ask, Entry, Room
@@ -94,6 +94,7 @@ class _Attempt:
         self._pool = gang.pool
         self._closed = closed
         self._now = now
+        self._guarantees: dict[str, int] = {}
 
     def below_maximum(self, excess: int) -> bool:
         """Own work goes, the youngest first, until the pool is below its maximum."""
@@ -186,13 +187,23 @@ class _Attempt:
         return False
 
     def _without_low(self, room: Room) -> Entry:
-        entry = self._fitting.later(room)
+        """What would be free, were all stopped here who may be."""
+        gpu, cpu, memory, storage, name, _ = self._fitting.later(room)
         for held in room.low.values():
-            if held.key not in self._stopped:
-                entry = _plus(entry, held.resources)
-        return entry
+            if held.key not in self._stopped and self._may_stop(held.pool):
+                asked = held.resources
+                gpu, cpu = gpu + asked.gpu, cpu + asked.cpu
+                memory, storage = memory + asked.memory_bytes, storage + asked.storage_bytes
+        return (gpu, cpu, memory, storage, name, room)
+
+    def _hopeless(self, room: Room, ask: Ask) -> bool:
+        """The GPUs alone are too few, even without any LOW work. The quickest of all questions."""
+        gpus: float = room.entry[0] + room.low_gpus
+        return gpus < ask.gpu and gpus + self._fitting.soon.get(room, ZERO)[0] < ask.gpu
 
     def _open(self, room: Room, ask: Ask, within: frozenset[Room] | None) -> bool:
+        if self._hopeless(room, ask):
+            return False
         return ask.may_use(room) and room not in self._closed.rooms and (within is None or room in within)
 
     def _cheapest(self, ask: Ask, count: int, within: frozenset[Room] | None) -> list[Room]:
@@ -214,30 +225,37 @@ class _Attempt:
 
     def _candidates(self) -> Iterator[LowGroup]:
         youngest = self._board.low.youngest(self._pool.backend)
-        return (low for low in youngest if low.key not in self._stopped and self._may_stop(low))
+        return (low for low in youngest if low.key not in self._stopped and self._may_stop(low.pool))
 
-    def _may_stop(self, low: LowGroup) -> bool:
-        if low.pool == self._pool.name:
+    def _may_stop(self, pool: str, beside: Sequence[LowGroup] = ()) -> bool:
+        """Work of this pool, when what was chosen and these have been; the answer changes with every one."""
+        if pool == self._pool.name:
             return True
-        return self._usage.total(low.pool) > guaranteed(self._floor, low.pool)
+        guarantee = self._guarantees.get(pool)
+        if guarantee is None:
+            guarantee = self._guarantees[pool] = guaranteed(self._floor, pool)
+        return self._usage.total(pool) - sum(low.gpus for low in beside if low.pool == pool) > guarantee
 
     def _rooms_of(self, low: LowGroup) -> list[Room]:
-        names = sorted({held.node for held in low.held.values()})
-        return [room for name in names if (room := self._floor.rooms.get((low.backend, name))) is not None]
+        rooms = self._floor.rooms
+        return [room for node in low.nodes if (room := rooms.get((low.backend, node))) is not None]
 
     def _on_room(self, room: Room, ask: Ask) -> list[LowGroup] | None:
         """The youngest of this room without whom the ask fits; nobody who need not go; None where it would not fit at all."""
+        if not ask.fits(self._without_low(room)):
+            return None
         groups = {held.key: self._board.low.groups[held.key] for held in room.low.values()}
         young = sorted(
-            (low for key, low in groups.items() if key not in self._stopped and self._may_stop(low)),
+            (low for key, low in groups.items() if key not in self._stopped and self._may_stop(low.pool)),
             key=lambda low: low.age,
         )
         entry, going = self._fitting.later(room), list[LowGroup]()
         for low in young:
             if ask.fits(entry):
                 break
-            entry = _freed(entry, low, room.name, 1)
-            going.append(low)
+            if self._may_stop(low.pool, beside=going):
+                entry = _freed(entry, low, room.name, 1)
+                going.append(low)
         if not ask.fits(entry):
             return None
         for low in list(reversed(going)):

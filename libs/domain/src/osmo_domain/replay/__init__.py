@@ -1,0 +1,1 @@
+"""A day of work in seconds: arrivals go through the same placement as in production, in virtual time, without a server."""
