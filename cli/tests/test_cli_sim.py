@@ -8,7 +8,7 @@ import pytest
 
 from osmo_cli.__main__ import run
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "sim-day.yaml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "workloads" / "day.yaml"
 
 TWO_POOLS = """
 pools:

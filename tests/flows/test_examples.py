@@ -61,8 +61,9 @@ CREDENTIALS = {
 
 
 def test_the_table_names_every_example() -> None:
-    found = {str(path.relative_to(EXAMPLES).with_suffix("")) for path in EXAMPLES.rglob("*.yaml")}
-    assert {example.name for example in TABLE} == found
+    """`workloads/` is for `osmo sim`, not for submitting: cli/tests/test_cli_sim.py runs it."""
+    found = {path.relative_to(EXAMPLES).with_suffix("") for path in EXAMPLES.rglob("*.yaml")}
+    assert {example.name for example in TABLE} == {str(path) for path in found if path.parts[0] != "workloads"}
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ HEADER = ("Pool", "Gangs", "Tasks", "Finished", "Wait p50", "p95", "Max", "GPU h
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Replay a day of work: who would have waited how long, and how busy the nodes would have been."
     parser.add_argument(
-        "file", type=Path, help="a workload in YAML or JSON (docs/scheduling.md; examples/sim-day.yaml)"
+        "file", type=Path, help="a workload in YAML or JSON (docs/scheduling.md; examples/workloads/day.yaml)"
     )
     add_format(parser)
     parser.set_defaults(run=run)
