@@ -28,8 +28,11 @@ class PodInput(Struct, frozen=True, omit_defaults=True):
 
 
 class PodOutput(Struct, frozen=True, omit_defaults=True):
+    """`intermediate`: for the tasks behind this one, in the installation's own storage."""
+
     url: str
     regex: str = ""
+    intermediate: bool = False
 
 
 class PodCheckpoint(Struct, frozen=True, omit_defaults=True):

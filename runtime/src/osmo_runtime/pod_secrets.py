@@ -22,6 +22,13 @@ class PodSecrets(Struct, frozen=True, omit_defaults=True):
 
     environment: dict[str, str] = field(default_factory=dict)
     files: tuple[SecretFile, ...] = ()
+    storage: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Profile (`s3://bucket`) to keys (`access_key_id`, `access_key`, `region`, `override_url`, `addressing_style`), for URLs that the
+    user wrote. For the control container, and for the `osmo` inside the task."""
+    own_storage: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The same for data that tasks hand to each other. For the control container alone."""
+    registries: tuple[dict[str, str], ...] = ()
+    """Logins (`registry`, `username`, `auth`) for pulling the image. For the cluster alone."""
 
     def __repr__(self) -> str:
         return f"PodSecrets({[*self.environment, *(file.path for file in self.files)]})"

@@ -5,8 +5,12 @@ One writer per backend, so facts of one backend are in order. Every fact may com
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct, field
+
+KUBERNETES: Final = "kubernetes"
+"""The runtime of backends whose agent makes pods of the configuration's templates."""
 
 
 class PodPhase(StrEnum):

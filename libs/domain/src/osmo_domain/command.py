@@ -3,6 +3,7 @@
 from msgspec import Struct, field
 
 from osmo_domain.plan import GroupPlan
+from osmo_domain.pod_making import PodMaking
 
 
 class CreateGroup(Struct, frozen=True, omit_defaults=True, tag="group.create"):
@@ -24,6 +25,9 @@ class CreateGroup(Struct, frozen=True, omit_defaults=True, tag="group.create"):
     epoch: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
     """Task to the token that its control container shows to log-router."""
+    pods: PodMaking | None = None
+    """Only for clusters that make pods of it (Kubernetes); `pods_blob` is the digest of its JSON where it is too large for the message."""
+    pods_blob: str = ""
 
 
 class DeleteGroup(Struct, frozen=True, omit_defaults=True, tag="group.delete"):
@@ -49,6 +53,8 @@ class RestartTasks(Struct, frozen=True, omit_defaults=True, tag="tasks.restart")
     retry_ids: dict[str, int]
     epoch: int = 0
     restarts: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    """As in CreateGroup: who shows them to log-router may have the control container told."""
 
 
 Command = CreateGroup | DeleteGroup | RestartTasks

@@ -51,6 +51,8 @@ class FetchCredentials(Struct, frozen=True, omit_defaults=True, tag="fetch_crede
 
     workflow_id: str
     attempts: tuple[AttemptProof, ...]
+    pod_access: bool = False
+    """Also ask for what a cluster needs around the tasks: keys of storage, logins of image registries."""
 
     def __repr__(self) -> str:
         return f"FetchCredentials({self.workflow_id!r}, {len(self.attempts)} attempts)"
@@ -82,6 +84,12 @@ class CredentialsFetched(Struct, frozen=True, omit_defaults=True, tag="credentia
     """Credential to payload key to value: what the attempts need together, and nothing else of it."""
 
     payloads: dict[str, dict[str, str]] = field(default_factory=dict)
+    storage: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Profile (`s3://bucket`) to payload of the user's DATA credentials: for URLs that the user wrote."""
+    own_storage: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The same of the installation's storage: for data that tasks hand to each other."""
+    registries: tuple[dict[str, str], ...] = ()
+    """Payloads of the user's REGISTRY credentials (`registry`, `username`, `auth`) that the images of these attempts can need."""
 
     def __repr__(self) -> str:
         return f"CredentialsFetched({', '.join(self.payloads)})"

@@ -97,6 +97,16 @@ def scheduler_questions(shard: int) -> str:
     return f"osmo.rpc.scheduler.{shard}"
 
 
+def agent_questions(backend: str) -> str:
+    """What the agent of this backend may ask, and nobody else: permissions are by subject."""
+    return f"osmo.rpc.agent.{backend}"
+
+
+def ctrl_questions(workflow_id: str, task: str) -> str:
+    """Answered by the log-router that this task's control container is connected to."""
+    return f"osmo.rpc.ctrl.{workflow_id}.{task}"
+
+
 def token(name: str) -> str:
     """A name as one subject token: dots (node names, pool names) become `=`, which no name holds."""
     return name.replace(".", "=")

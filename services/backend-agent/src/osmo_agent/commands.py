@@ -21,6 +21,7 @@ from osmo_domain.cluster import GroupRefused
 from osmo_domain.command import Command, CreateGroup, DeleteGroup, RestartTasks
 from osmo_domain.errors import Transient
 from osmo_domain.plan import GroupPlan
+from osmo_domain.pod_making import PodMaking
 from osmo_eventlog import subjects
 from osmo_eventlog.ports import Blobs, Delivery, EventLog, Recorded, WorkQueue
 from osmo_eventlog.streams import ConsumerSpec, command_consumer
@@ -31,6 +32,7 @@ log = logging.getLogger("osmo.agent.commands")
 
 _COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _GROUP: msgspec.json.Decoder[GroupPlan] = msgspec.json.Decoder(GroupPlan)
+_PODS: msgspec.json.Decoder[PodMaking] = msgspec.json.Decoder(PodMaking)
 
 IDLE_S = 5.0
 FIRST_RETRY_S = 0.5
@@ -217,8 +219,9 @@ class CommandLoop:
     async def _create(self, command: CreateGroup) -> None:
         try:
             group = command.group if command.group is not None else await self._fetch_group(command)
+            pods = command.pods if not command.pods_blob else await self._fetch_pods(command)
             secrets = await self._credentials.secrets(command, group)
-            await self._runtime.apply_group(msgspec.structs.replace(command, group=group), secrets)
+            await self._runtime.apply_group(msgspec.structs.replace(command, group=group, pods=pods), secrets)
         except GroupRefusedError as error:
             refused = GroupRefused(
                 command.workflow_id,
@@ -231,12 +234,16 @@ class CommandLoop:
             await self._facts.send(self._facts.seal("refused", refused))
 
     async def _fetch_group(self, command: CreateGroup) -> GroupPlan:
+        return _GROUP.decode(await self._fetch("the plan of the group", command.group_blob))
+
+    async def _fetch_pods(self, command: CreateGroup) -> PodMaking:
+        return _PODS.decode(await self._fetch("what the configuration says about the group's pods", command.pods_blob))
+
+    async def _fetch(self, what: str, digest: str) -> bytes:
         try:
-            return _GROUP.decode(await self._blobs.get(command.group_blob))
+            return await self._blobs.get(digest)
         except KeyError as error:
-            raise GroupRefusedError(
-                f"the plan of the group ({command.group_blob or 'no digest'}) is not stored"
-            ) from error
+            raise GroupRefusedError(f"{what} ({digest or 'no digest'}) is not stored") from error
 
     async def _keep_alive(self) -> None:
         """Put off redelivery of all that is in hand, at a third of the ack wait."""

@@ -12,13 +12,23 @@ class AgentSettings(Struct, frozen=True):
     """
 
     backend: str = "default"
-    runtime: Literal["process", "simulated"] = "process"
+    runtime: Literal["process", "simulated", "kubernetes"] = "process"
     nats_url: str = "nats://127.0.0.1:4222"
     state_dir: str = ""
     log_router_url: str = "http://127.0.0.1:8010"
     service_url: str = ""
     log_level: str = "INFO"
     simulated_nodes: str = "25x8"
+    kubeconfig: str = ""
+    """A file; empty = the pod's own service account where there is one, else the person's usual configuration."""
+    kube_context: str = ""
+    namespace: str = "osmo"
+    """Where the agent makes everything; it must exist."""
+    runtime_image: str = "osmo-runtime:latest"
+    """What osmo-init and osmo-ctrl run, where the installation's WORKFLOW config names no images of its own."""
+    image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    pods_at_once: int = 32
+    """Requests to the API server under way at once."""
     heartbeat_every_s: float = 10
     nodes_every_s: float = 10
     node_repeat_s: float = 600

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from osmo_domain.command import Command, CreateGroup
+from osmo_domain.command import Command, CreateGroup, RestartTasks
 from osmo_domain.commit import Commit, encode_commit
 from osmo_domain.ids import new_uuid
 from osmo_domain.task_token import task_token
@@ -19,6 +19,7 @@ from osmo_service.clock import Clock
 
 COMMIT_BYTES = 60 * 1024
 PLAN_BYTES = 48 * 1024
+PODS_BYTES = 16 * 1024
 TASKS_PER_COMMAND = 500
 
 _ENCODER = msgspec.json.Encoder()
@@ -102,17 +103,26 @@ class Effects:
     async def _addressed(self, command: Command) -> Command:
         """The command with what only a scheduler in office can add."""
         command = msgspec.structs.replace(command, epoch=self._epoch)
+        if isinstance(command, RestartTasks):
+            return msgspec.structs.replace(command, tokens=self._tokens(command))
         if not isinstance(command, CreateGroup):
             return command
-        tokens = {
+        command = msgspec.structs.replace(command, tokens=self._tokens(command))
+        group, pods = _ENCODER.encode(command.group), _ENCODER.encode(command.pods)
+        if len(group) > PLAN_BYTES:
+            command = msgspec.structs.replace(command, group=None, group_blob=await self._kept(group, "group plan"))
+        if len(pods) > PODS_BYTES:
+            command = msgspec.structs.replace(command, pods=None, pods_blob=await self._kept(pods, "pod making"))
+        return command
+
+    def _tokens(self, command: CreateGroup | RestartTasks) -> dict[str, str]:
+        return {
             task: task_token(self._task_key, command.workflow_id, task, retry_id)
             for task, retry_id in command.retry_ids.items()
         }
-        plan = _ENCODER.encode(command.group)
-        if len(plan) <= PLAN_BYTES:
-            return msgspec.structs.replace(command, tokens=tokens)
-        digest = await until_done(lambda: self._blobs.put(plan), what="group plan", rng=self._rng)
-        return msgspec.structs.replace(command, tokens=tokens, group=None, group_blob=digest)
+
+    async def _kept(self, data: bytes, what: str) -> str:
+        return await until_done(lambda: self._blobs.put(data), what=what, rng=self._rng)
 
 
 def _parts(command: Command) -> Iterator[Command]:
@@ -126,12 +136,9 @@ def _parts(command: Command) -> Iterator[Command]:
 
 
 def _about(command: Command, names: Sequence[str]) -> Command:
-    retry_ids = {name: command.retry_ids[name] for name in names}
-    if not isinstance(command, CreateGroup):
-        return msgspec.structs.replace(command, retry_ids=retry_ids)
-    return msgspec.structs.replace(
-        command,
-        retry_ids=retry_ids,
-        nodes={name: command.nodes[name] for name in names},
-        tokens={name: command.tokens[name] for name in names},
-    )
+    command = msgspec.structs.replace(command, retry_ids={name: command.retry_ids[name] for name in names})
+    if isinstance(command, CreateGroup | RestartTasks):
+        command = msgspec.structs.replace(command, tokens={name: command.tokens[name] for name in names})
+    if isinstance(command, CreateGroup):
+        command = msgspec.structs.replace(command, nodes={name: command.nodes[name] for name in names})
+    return command

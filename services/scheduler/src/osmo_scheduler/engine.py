@@ -9,11 +9,16 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
+from osmo_domain.cluster import KUBERNETES
 from osmo_domain.command import Command, CreateGroup, DeleteGroup
 from osmo_domain.errors import Poison, Stale
 from osmo_domain.placement import Decision, Placement, Preemption
+from osmo_domain.pod_making import pod_making
 from osmo_domain.workflow.commands import commands_for, outstanding_commands
 from osmo_domain.workflow.events import WorkflowEvent
+from osmo_domain.workflow.state import Workflow
 from osmo_eventlog.ports import Seq
 from osmo_scheduler.aggregates import Entry
 from osmo_scheduler.effects import Effects
@@ -224,7 +229,7 @@ class Engine:
             return
         backend = entry.state.plan.backend
         for command in commands:
-            seq = await self._effects.publish(backend, command)
+            seq = await self._effects.publish(backend, self._with_pods(entry.state, backend, command))
             match command:
                 case CreateGroup():
                     self._shard.book.created(entry.state.uuid, command.retry_ids, seq)
@@ -232,6 +237,17 @@ class Engine:
                     self._shard.removals.ask(backend, command, seq, self._clock.now())
                 case _:
                     pass
+
+    def _with_pods(self, state: Workflow, backend: str, command: Command) -> Command:
+        """With what the configuration says about pods, for clusters that make pods of it."""
+        cluster = self._shard.book.clusters.by_backend.get(backend)
+        if not isinstance(command, CreateGroup) or command.group is None or cluster is None or state.plan is None:
+            return command
+        if cluster.runtime != KUBERNETES:
+            return command
+        plan = state.plan
+        pods = pod_making(self._shard.catalogue, plan.pool, command.group.tasks, plan.priority, plan.labels)
+        return msgspec.structs.replace(command, pods=pods)
 
     async def _remove_needless(self, inventories: Inventories) -> None:
         now = self._clock.now()

@@ -53,7 +53,7 @@ def _pod_spec(
             PodFile(each.path, _contents(each.contents, each.base64, with_hosts), each.base64) for each in task.files
         ),
         inputs=tuple(PodInput(each.url, each.regex, each.task) for each in task.inputs),
-        outputs=tuple(PodOutput(each.url, each.regex) for each in task.outputs),
+        outputs=tuple(PodOutput(each.url, each.regex, each.intermediate) for each in task.outputs),
         checkpoints=tuple(
             PodCheckpoint(each.path, each.url, each.frequency_s, each.regex) for each in task.checkpoints
         ),
