@@ -29,12 +29,14 @@ from osmo_domain.plan import Plan
 from osmo_domain.pool import Backend, Pool, WorkflowSettings
 from osmo_domain.report import TaskReported
 from osmo_domain.requests import (
+    CtrlAnswer,
     DataAnswer,
     DataQuestion,
     ExplainPending,
     FrontDoorAnswer,
     FrontDoorRequest,
     PendingExplained,
+    RestartCommand,
 )
 from osmo_domain.workflow.events import WorkflowEvent
 from osmo_eventlog import subjects
@@ -80,6 +82,8 @@ FAMILIES = (
     Family("data-answer", DataAnswer, kept=False),
     Family("scheduler-question", ExplainPending, kept=False),
     Family("scheduler-answer", PendingExplained, kept=False),
+    Family("ctrl-question", RestartCommand, kept=False),
+    Family("ctrl-answer", CtrlAnswer, kept=False),
     Family("ctrl-from", ctrl.FromCtrl, kept=False),
     Family("ctrl-to", ctrl.ToCtrl, kept=False),
 )

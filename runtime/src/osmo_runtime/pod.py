@@ -69,5 +69,7 @@ class PodSpec(Struct, frozen=True, omit_defaults=True):
     """Who submitted the workflow: as whom the `osmo` inside the task speaks."""
     service_url: str = ""
     """Where that `osmo` finds the service; empty where tasks are not to reach it."""
+    restarts_by_router: bool = False
+    """The agent cannot reach the control container: log-router tells it to restart its command."""
     secrets: PodSecrets = NO_SECRETS
     """Never in `pod.json`: put in by who starts the containers."""

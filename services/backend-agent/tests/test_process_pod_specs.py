@@ -49,7 +49,7 @@ def test_everything_of_a_plan_reaches_its_pod() -> None:
             environment={"WHO": "me"},
             files=(PodFile("/x", f"to {address}"), PodFile("/y", "e3toOnR9fQ==", True)),
             inputs=(PodInput("file:///in", "r", "up"),),
-            outputs=(PodOutput("file:///out", "s"),),
+            outputs=(PodOutput("file:///out", "s", True),),
             checkpoints=(PodCheckpoint("/p", "file:///c", 5, "t"),),
             gpu=2,
             user="u",

@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
-from osmo_api.ctrl import Acked, Bye, Hello, Lines, Report, ReportAcked, Welcome
+from osmo_api.ctrl import Acked, Action, Bye, Hello, Lines, Report, ReportAcked, Welcome
+from osmo_domain.errors import Transient
+from osmo_domain.requests import CtrlAnswer, Done, RestartCommand
 from osmo_domain.task_token import task_token
+from osmo_eventlog.subjects import ctrl_questions
 from osmo_log_router.attempt import Attempt, parse_attempt
 from osmo_log_router.over import OUT_OF_STEP, REFUSED, SessionOver
 from osmo_log_router.session import Session, open_session
@@ -319,3 +323,32 @@ def test_a_cut_link_slows_the_sender_and_bounds_what_waits(run_world: Run, make_
 )
 def test_only_names_become_part_of_a_subject(parts: tuple[str, str, str]) -> None:
     assert parse_attempt(*parts) is None
+
+
+def test_whoever_shows_the_attempts_token_may_restart_a_command_that_no_agent_reaches(
+    run_world: Run, make_conversation: Any
+) -> None:
+    async def main(world: Any) -> None:
+        await world.submit(ATTEMPT.workflow_id)
+        token = task_token(world.KEY, ATTEMPT.workflow_id, ATTEMPT.task, ATTEMPT.retry_id)
+        subject = ctrl_questions(ATTEMPT.workflow_id, ATTEMPT.task, ATTEMPT.retry_id)
+        agent = world.server.connect("agent").requests
+        talk = make_conversation()
+
+        async def ask(**changed: Any) -> Any:
+            question = RestartCommand(**{"retry_id": 0, "restarts": 2, "token": token, **changed})
+            answer = await agent.ask(subject, msgspec.json.encode(question), timeout_s=5)
+            return msgspec.json.decode(answer, type=CtrlAnswer)
+
+        async with world.router() as app, open_session(app.router, ATTEMPT, talk.hear) as session:
+            await session.receive(Hello(token, "1", restarts_by_router=True))
+            assert (await ask(token="0" * 64)).code == "ctrl.unproven"
+            assert (await ask(token="ü")).code == "ctrl.unproven"
+            assert (await ask(retry_id=1)).code == "ctrl.unproven"
+            assert talk.heard == [Welcome(0, 0)]
+            assert await ask() == Done("wf-1/task/0")
+            assert talk.heard[1:] == [Action("restart", restarts=2)]
+        with pytest.raises(Transient):
+            await ask()
+
+    run_world(main)

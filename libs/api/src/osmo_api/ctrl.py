@@ -12,10 +12,14 @@ SUBPROTOCOL = "osmo.ctrl.v1"
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """First frame from ctrl. `token` proves that this is the task's own control container."""
+    """First frame from ctrl. `token` proves that this is the task's own control container.
+
+    `restarts_by_router`: its agent cannot reach it, so this connection must carry `restart` (on Kubernetes).
+    """
 
     token: str
     version: str
+    restarts_by_router: bool = False
 
 
 class Lines(Struct, frozen=True, tag="lines"):

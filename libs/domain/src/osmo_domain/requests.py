@@ -108,6 +108,22 @@ DataQuestion = CheckData | CredentialQuestion
 DataAnswer = DataChecked | CredentialAnswer | Done | Refused
 
 
+class RestartCommand(Struct, frozen=True, omit_defaults=True, tag="restart_command"):
+    """Have the control container of this attempt kill its command and run it again, until it did so `restarts` times. Asked by an agent
+    of the log-router that holds the attempt's connection. Saying it twice changes nothing."""
+
+    retry_id: int
+    restarts: int
+    token: str
+    """The attempt's own (osmo_domain.task_token)."""
+
+    def __repr__(self) -> str:
+        return f"RestartCommand({self.retry_id}, {self.restarts})"
+
+
+CtrlAnswer = Done | Refused
+
+
 class ExplainPending(Struct, frozen=True, omit_defaults=True, tag="explain_pending"):
     """Why do the groups of this workflow wait? Asked of the scheduler that holds the workflow's shard.
 

@@ -102,9 +102,9 @@ def agent_questions(backend: str) -> str:
     return f"osmo.rpc.agent.{backend}"
 
 
-def ctrl_questions(workflow_id: str, task: str) -> str:
-    """Answered by the log-router that this task's control container is connected to."""
-    return f"osmo.rpc.ctrl.{workflow_id}.{task}"
+def ctrl_questions(workflow_id: str, task: str, retry_id: int) -> str:
+    """Answered by the log-router that this attempt's control container is connected to."""
+    return f"osmo.rpc.ctrl.{workflow_id}.{task}.{retry_id}"
 
 
 def token(name: str) -> str:

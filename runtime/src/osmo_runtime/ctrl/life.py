@@ -70,7 +70,7 @@ class Ctrl:
         self._masker = Masker(spec.secrets.values())
         self._user = UserLink(self._relay)
         self._link = Link(
-            address_of(spec.router_url, spec.workflow_id, spec.task, spec.retry_id, spec.token),
+            address_of(spec),
             self._outbox,
             self._reports,
             rng,

@@ -10,6 +10,7 @@ from osmo_api.ctrl import ENCODER, SUBPROTOCOL, TO_CTRL, Acked, Action, Barrier,
 from osmo_runtime.ctrl.outbox import Outbox
 from osmo_runtime.ctrl.reports import Reports
 from osmo_runtime.ctrl.websocket import Disconnected, WebSocket, connect
+from osmo_runtime.pod import PodSpec
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 8.0
@@ -24,11 +25,12 @@ VERSION = "0.1.0"
 class Address:
     url: str
     token: str
+    restarts_by_router: bool = False
 
 
-def address_of(router_url: str, workflow_id: str, task: str, retry_id: int, token: str) -> Address:
-    path = f"/api/logger/workflow/{workflow_id}/osmo_ctrl/{task}/retry_id/{retry_id}"
-    return Address(router_url.rstrip("/") + path, token)
+def address_of(spec: PodSpec) -> Address:
+    path = f"/api/logger/workflow/{spec.workflow_id}/osmo_ctrl/{spec.task}/retry_id/{spec.retry_id}"
+    return Address(spec.router_url.rstrip("/") + path, spec.token, spec.restarts_by_router)
 
 
 class Link:
@@ -88,7 +90,7 @@ class Link:
         await self._reports.stored.wait()
 
     async def _greet(self, socket: WebSocket) -> None:
-        await socket.send(ENCODER.encode(Hello(self._address.token, VERSION)))
+        await socket.send(ENCODER.encode(Hello(self._address.token, VERSION, self._address.restarts_by_router)))
         try:
             async with asyncio.timeout(WELCOME_WITHIN_S):
                 answer = TO_CTRL.decode(await socket.receive())

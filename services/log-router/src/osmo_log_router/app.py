@@ -30,7 +30,7 @@ async def open_app(
     settings: LogRouterSettings, connection: Connection, clock: Clock, rng: random.Random, key: bytes | None
 ) -> AsyncIterator[LogRouterApp]:
     """`key` is the content of the task key file; None where control containers need no proof. Ready when it yields."""
-    router = Router(connection.log, connection.blobs, clock, rng, key)
+    router = Router(connection, clock, rng, key)
     app = LogRouterApp("log-router", {"connection": connection.watch}, router=router)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(router.barriers.close)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from osmo_domain.task_token import token_matches
 from osmo_eventlog import subjects
-from osmo_eventlog.ports import Blobs, EventLog
+from osmo_eventlog.ports import Connection
 from osmo_log_router.attempt import Attempt
 from osmo_log_router.barriers import Barriers
 from osmo_log_router.over import Refused
@@ -19,11 +19,12 @@ GAPS_KEPT = 1_000
 class Router:
     """`key` None = every control container is believed."""
 
-    def __init__(self, log: EventLog, blobs: Blobs, clock: Clock, rng: random.Random, key: bytes | None) -> None:
-        self.log = log
+    def __init__(self, connection: Connection, clock: Clock, rng: random.Random, key: bytes | None) -> None:
+        self.log = connection.log
+        self.requests = connection.requests
         self.clock = clock
         self.rng = rng
-        self.barriers = Barriers(log, blobs, clock, rng)
+        self.barriers = Barriers(connection.log, connection.blobs, clock, rng)
         self.gaps = Gaps()
         self._key = key
         self._shards: OrderedDict[str, int] = OrderedDict()

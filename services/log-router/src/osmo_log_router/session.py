@@ -15,6 +15,7 @@ from osmo_log_router.barriers import Waiting
 from osmo_log_router.lines import LineStore
 from osmo_log_router.over import OutOfStep, Refused
 from osmo_log_router.reports import ReportStore
+from osmo_log_router.restarts import serve_restarts
 from osmo_log_router.router import Router
 
 Send = Callable[[ToCtrl], Awaitable[None]]
@@ -76,6 +77,9 @@ class Session:
         self._lines, self._reports = lines, reports
         await self._send(Welcome(next_line, next_report))
         self._running = [self._pumps.create_task(lines.run()), self._pumps.create_task(reports.run())]
+        if hello.restarts_by_router:
+            restarts = serve_restarts(router.requests, self._attempt, hello.token, self._send)
+            self._running.append(self._pumps.create_task(restarts))
 
     async def _add(self, lines: LineStore, frame: Lines) -> None:
         try:
