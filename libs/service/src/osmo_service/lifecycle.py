@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+from osmo_service.health import HealthSettings, open_health
+
 log = logging.getLogger("osmo.lifecycle")
 
 RootLoop = Callable[[], Awaitable[None]]
@@ -59,11 +61,16 @@ async def run_app(app: App, stop: asyncio.Event, *, on_ready: Callable[[], None]
 
 
 async def serve_until_signal(
-    opened: AbstractAsyncContextManager[App], *, ready_fd: int | None = None, hard_exit_s: float = 20
+    opened: AbstractAsyncContextManager[App],
+    *,
+    ready_fd: int | None = None,
+    health: HealthSettings | None = None,
+    hard_exit_s: float = 20,
 ) -> None:
     """The whole life of one process: open the app, run it, stop on SIGTERM or SIGINT; a shutdown that hangs is cut after `hard_exit_s`.
 
-    When the app is ready, one line `ready` is written to `ready_fd` (how `osmo up` knows).
+    When the app is ready, one line `ready` is written to `ready_fd` (how `osmo up` knows). `health` is answered from before the app is opened:
+    opening waits for its servers, however long that takes.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -81,14 +88,17 @@ async def serve_until_signal(
                 os.write(ready_fd, b"ready\n")
                 os.close(ready_fd)
 
-    async with opened as app:
+    async with open_health(health or HealthSettings()) as answers, opened as app:
+        answers.is_ready = app.ready.is_set
         log.info("starting", extra={"service": app.name})
         await run_app(app, stop, on_ready=tell_ready)
 
 
-def run(opened: AbstractAsyncContextManager[App], *, ready_fd: int | None = None) -> None:
+def run(
+    opened: AbstractAsyncContextManager[App], *, ready_fd: int | None = None, health: HealthSettings | None = None
+) -> None:
     """Run a service in this process under uvloop until it is told to stop."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_until_signal(opened, ready_fd=ready_fd))
+        runner.run(serve_until_signal(opened, ready_fd=ready_fd, health=health))

@@ -13,6 +13,7 @@ from osmo_agent.settings import AgentSettings
 from osmo_agent.simulated import Journal, SimulatedCluster, SimulatedRuntime, parse_nodes
 from osmo_eventlog.nats import connect
 from osmo_service.clock import Clock, SystemClock
+from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import BadSettings, load_settings
@@ -23,7 +24,7 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
     settings = load_settings(AgentSettings, environ)
     set_up_logging(settings.log_level)
     try:
-        run(_opened(settings), ready_fd=ready_fd)
+        run(_opened(settings), ready_fd=ready_fd, health=load_settings(HealthSettings, environ))
     except RegistrationRefused as refused:
         raise SystemExit(str(refused)) from refused
 

@@ -11,6 +11,7 @@ from osmo_data.credentials.keys import BadKeyFile, read_key_ring, read_task_key
 from osmo_data.settings import DataSettings
 from osmo_eventlog.nats import connect
 from osmo_service.clock import SystemClock
+from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import BadSettings, load_settings
@@ -20,7 +21,7 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
     """Run until told to stop."""
     settings = load_settings(DataSettings, environ)
     set_up_logging(settings.log_level)
-    run(_opened(settings, read_keys(settings)), ready_fd=ready_fd)
+    run(_opened(settings, read_keys(settings)), ready_fd=ready_fd, health=load_settings(HealthSettings, environ))
 
 
 def read_keys(settings: DataSettings) -> Keys | None:

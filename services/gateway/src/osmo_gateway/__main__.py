@@ -13,6 +13,7 @@ from osmo_gateway.app import open_app, read_seed
 from osmo_gateway.seeding import Seed
 from osmo_gateway.settings import Settings
 from osmo_service.clock import SystemClock
+from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import BadSettings, load_settings
@@ -23,7 +24,7 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
     settings = load_settings(Settings, environ)
     settings.check_access()
     set_up_logging(settings.log_level)
-    run(_opened(settings, _seed(settings)), ready_fd=ready_fd)
+    run(_opened(settings, _seed(settings)), ready_fd=ready_fd, health=load_settings(HealthSettings, environ))
 
 
 @asynccontextmanager

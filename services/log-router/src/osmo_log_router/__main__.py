@@ -10,6 +10,7 @@ from osmo_eventlog.nats import connect
 from osmo_log_router.app import open_app
 from osmo_log_router.settings import LogRouterSettings
 from osmo_service.clock import SystemClock
+from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import BadSettings, load_settings
@@ -19,7 +20,7 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
     """Run until told to stop."""
     settings = load_settings(LogRouterSettings, environ)
     set_up_logging(settings.log_level)
-    run(_opened(settings, read_key(settings)), ready_fd=ready_fd)
+    run(_opened(settings, read_key(settings)), ready_fd=ready_fd, health=load_settings(HealthSettings, environ))
 
 
 def read_key(settings: LogRouterSettings) -> bytes | None:

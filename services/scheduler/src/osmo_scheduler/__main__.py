@@ -10,6 +10,7 @@ from osmo_eventlog.nats import connect
 from osmo_scheduler.app import open_app
 from osmo_scheduler.settings import SchedulerSettings
 from osmo_service.clock import SystemClock
+from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import BadSettings, load_settings
@@ -19,7 +20,7 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
     """Run until told to stop. Ends with a sentence where the settings are wrong."""
     settings = load_settings(SchedulerSettings, environ)
     set_up_logging(settings.log_level)
-    run(_opened(settings, read_task_key(settings)), ready_fd=ready_fd)
+    run(_opened(settings, read_task_key(settings)), ready_fd=ready_fd, health=load_settings(HealthSettings, environ))
 
 
 def read_task_key(settings: SchedulerSettings) -> bytes:

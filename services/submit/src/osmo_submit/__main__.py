@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from osmo_eventlog.nats import connect
 from osmo_service.clock import SystemClock
+from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import load_settings
@@ -19,7 +20,7 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
     """Run until told to stop."""
     settings = load_settings(SubmitSettings, environ)
     set_up_logging(settings.log_level)
-    run(_opened(settings), ready_fd=ready_fd)
+    run(_opened(settings), ready_fd=ready_fd, health=load_settings(HealthSettings, environ))
 
 
 @asynccontextmanager
