@@ -48,7 +48,7 @@ class NatsServer:
         log = self.directory / f"nats-{time.monotonic_ns()}.log"
         command = [nats_server_program(), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.directory)]
         self._process = subprocess.Popen([*command, "-l", str(log)], stdin=subprocess.DEVNULL)
-        text = _wait_for_line(log, "Server is ready", self._process)
+        text = wait_for_line(log, "Server is ready", self._process)
         found = re.search(r"client connections on [^ ]*:(\d+)", text)
         assert found is not None
         self.port = int(found[1])
@@ -117,7 +117,7 @@ class PostgresServer:
             self._process = self._spawn(
                 "postgres", ["-D", str(cluster), "-h", "", "-k", str(self.directory), *options], output
             )
-        _wait_for_line(log, "ready to accept connections", self._process)
+        wait_for_line(log, "ready to accept connections", self._process)
 
     def stop(self) -> None:
         """The fast way: connections are cut, nothing is lost."""
@@ -189,7 +189,7 @@ def _unprivileged() -> Callable[[], None] | None:
     return enter
 
 
-def _wait_for_line(log: Path, line: str, process: subprocess.Popen[bytes]) -> str:
+def wait_for_line(log: Path, line: str, process: subprocess.Popen[bytes]) -> str:
     """The log's text, once it holds the line."""
     until = time.monotonic() + READY_WITHIN_S
     while True:
