@@ -19,6 +19,7 @@ import msgspec
 
 from osmo_api import ctrl
 from osmo_domain.apps import AppEvent
+from osmo_domain.backend_access import AccessEvent
 from osmo_domain.cluster import ClusterFact
 from osmo_domain.command import Command
 from osmo_domain.commit import Commit
@@ -70,6 +71,7 @@ FAMILIES = (
     Family("config-event", ConfigEvent, kept=True, committed=True),
     Family("credential-event", CredentialEvent, kept=True, committed=True),
     Family("app-event", AppEvent, kept=True, committed=True),
+    Family("backend-access-event", AccessEvent, kept=True, committed=True),
     Family("command", Command, kept=True),
     Family("log-batch", LogBatch, kept=True),
     Family("plan", Plan, kept=True),

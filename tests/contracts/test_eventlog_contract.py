@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -186,6 +187,28 @@ class TestLoad:
         assert records[3] == Recorded(s.WORKFLOWS, SUBJECT, 7, b"3", "m3")
         assert await log.load(SUBJECT, after=records[-3].seq) == records[-2:]
         assert await log.load(SUBJECT, after=records[-1].seq) == []
+
+    async def test_load_gives_no_more_than_asked_for(self, log: EventLog) -> None:
+        for number in range(12):
+            await log.publish(SUBJECT, b"%d" % number, message_id=str(number))
+        whole = await log.load(SUBJECT)
+        for limit in (0, 1, 8, 9, 11, 12, 13):
+            assert await log.load(SUBJECT, limit=limit) == whole[:limit]
+        assert await log.load(SUBJECT, after=whole[2].seq, limit=9) == whole[3:12]
+
+    async def test_records_tell_when_the_server_stored_them(self, log: EventLog) -> None:
+        before = time.time()
+        await log.publish(SUBJECT, b"a", message_id="a")
+        last, (loaded,) = await log.last(s.WORKFLOWS, SUBJECT), await log.load(SUBJECT)
+        followed: list[Recorded] = []
+        async with aclosing(log.follow(s.WORKFLOWS, [SUBJECT], After())) as batches:
+            async for batch in batches:
+                followed += batch
+                break
+        assert last is not None
+        for record in (last, loaded, followed[0]):
+            assert before - 0.01 <= record.at_s <= time.time() + 0.01
+            assert record.at_s == pytest.approx(last.at_s, abs=1e-5)
 
     async def test_many_messages_of_a_work_queue_can_be_looked_at(self, log: EventLog) -> None:
         for number in range(40):
@@ -594,6 +617,18 @@ class TestRequests:
         async with connection.requests.serve("echo", self.SUBJECT, self.echo):
             assert await connection.requests.ask(self.SUBJECT, b"a", timeout_s=2) == b"A"
             assert await connection.requests.ask(self.SUBJECT, b"", timeout_s=2) == b""
+
+    async def test_a_pattern_is_served_and_the_subject_is_told(self, connection: Connection) -> None:
+        async def whose(subject: str, data: bytes) -> bytes:
+            return subject.rpartition(".")[2].encode() + data
+
+        async with connection.requests.serve_each("each", "osmo.rpc.each.*", whose):
+            assert await connection.requests.ask("osmo.rpc.each.one", b"!", timeout_s=2) == b"one!"
+            assert await connection.requests.ask("osmo.rpc.each.two", b"?", timeout_s=2) == b"two?"
+            with pytest.raises(Transient):
+                await connection.requests.ask("osmo.rpc.each", b"", timeout_s=0.3)
+        with pytest.raises(Transient):
+            await connection.requests.ask("osmo.rpc.each.one", b"!", timeout_s=0.3)
 
     async def test_nobody_serves(self, connection: Connection) -> None:
         started = time.monotonic()

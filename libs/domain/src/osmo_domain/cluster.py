@@ -125,6 +125,15 @@ class BackendRegistered(Struct, frozen=True, omit_defaults=True, tag="backend.re
     runtime: str
     """`process`, `simulated` or `kubernetes`."""
     at: datetime
+    capabilities: tuple[str, ...] = ()
+    """What this agent can do beyond what every agent can."""
+
+
+class BackendRemoved(Struct, frozen=True, omit_defaults=True, tag="backend.removed"):
+    """Somebody deleted the backend: nothing of the cluster counts any more, and any cluster may have the name. Told by the gateway."""
+
+    backend: str
+    at: datetime
 
 
 class Heartbeat(Struct, frozen=True, omit_defaults=True, tag="backend.heartbeat"):
@@ -142,4 +151,4 @@ class GroupRefused(Struct, frozen=True, omit_defaults=True, tag="group.refused")
     at: datetime
 
 
-ClusterFact = PodsSeen | InventorySeen | NodeSeen | BackendRegistered | Heartbeat | GroupRefused
+ClusterFact = PodsSeen | InventorySeen | NodeSeen | BackendRegistered | BackendRemoved | Heartbeat | GroupRefused

@@ -4,7 +4,16 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
-from osmo_domain.cluster import BackendRegistered, ClusterFact, Heartbeat, InventorySeen, NodeFact, NodeSeen, Taint
+from osmo_domain.cluster import (
+    BackendRegistered,
+    BackendRemoved,
+    ClusterFact,
+    Heartbeat,
+    InventorySeen,
+    NodeFact,
+    NodeSeen,
+    Taint,
+)
 from osmo_domain.pool import Platform
 
 ONLINE_WITHIN = timedelta(minutes=2)
@@ -15,6 +24,7 @@ class Cluster(Struct):
     cluster_uid: str = ""
     version: str = ""
     runtime: str = ""
+    capabilities: tuple[str, ...] = ()
     last_heartbeat: datetime | None = None
 
     def online(self, now: datetime) -> bool:
@@ -26,8 +36,14 @@ class Clusters(Struct):
 
     by_backend: dict[str, Cluster] = field(default_factory=dict)
 
-    def see(self, backend: str, fact: ClusterFact) -> bool:
-        """Fold one fact; True when nodes changed."""
+    def see(self, backend: str, fact: ClusterFact, stored_at: datetime | None = None) -> bool:
+        """Fold one fact; True when nodes changed.
+
+        A sign of life counts from when the log stored it, where that is known: the clock of a cluster may be wrong by hours.
+        """
+        if isinstance(fact, BackendRemoved):
+            gone = self.by_backend.pop(backend, None)
+            return gone is not None and bool(gone.nodes)
         cluster = self.by_backend.setdefault(backend, Cluster())
         match fact:
             case NodeSeen(node=node) if node.gone:
@@ -38,9 +54,10 @@ class Clusters(Struct):
                 return changed
             case BackendRegistered():
                 cluster.cluster_uid, cluster.version, cluster.runtime = fact.cluster_uid, fact.version, fact.runtime
-                cluster.last_heartbeat = _later(cluster.last_heartbeat, fact.at)
+                cluster.capabilities = fact.capabilities
+                cluster.last_heartbeat = _later(cluster.last_heartbeat, stored_at or fact.at)
             case Heartbeat(at=at) | InventorySeen(at=at):
-                cluster.last_heartbeat = _later(cluster.last_heartbeat, at)
+                cluster.last_heartbeat = _later(cluster.last_heartbeat, stored_at or at)
             case _:
                 pass
         return False

@@ -92,7 +92,7 @@ def _fold_cluster(clusters: Clusters, record: Recorded) -> None:
     backend = s.parse_cluster(record.subject).backend
     for event in commit.events:
         if not isinstance(event, UnknownEvent):
-            clusters.see(backend, event)
+            clusters.see(backend, event, record.stored_at)
 
 
 def _skip(record: Recorded, error: Exception) -> None:

@@ -6,7 +6,8 @@ server is away for longer than the adapter's deadline, and Stale where it says s
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 Seq = int
@@ -14,13 +15,18 @@ Seq = int
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One stored message. `data` is the bytes that were appended."""
+    """One stored message. `data` is the bytes that were appended. `at_s` is when the server stored it, by its own clock (seconds since 1970)."""
 
     stream: str
     subject: str
     seq: Seq
     data: bytes
     message_id: str = ""
+    at_s: float = field(default=0.0, compare=False)
+
+    @property
+    def stored_at(self) -> datetime | None:
+        return datetime.fromtimestamp(self.at_s, UTC) if self.at_s else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ class EventLog(Protocol):
         """
         ...
 
-    async def load(self, subject: str, *, after: Seq = 0) -> list[Recorded]:
-        """Every message of this one subject behind `after`, oldest first; read-your-writes. Empty where there is none."""
+    async def load(self, subject: str, *, after: Seq = 0, limit: int | None = None) -> list[Recorded]:
+        """The messages of this one subject behind `after`, oldest first, at most `limit`; read-your-writes. Empty where there is none."""
         ...
 
     async def last(self, stream: str, subject: str) -> Recorded | None:
@@ -160,6 +166,8 @@ class Snapshots(Protocol):
 
 
 Handler = Callable[[bytes], Awaitable[bytes]]
+SubjectHandler = Callable[[str, bytes], Awaitable[bytes]]
+"""Also told on which subject it was asked."""
 
 
 class Requests(Protocol):
@@ -173,6 +181,12 @@ class Requests(Protocol):
         self, name: str, subject: str, handler: Handler, *, concurrency: int = 64
     ) -> AbstractAsyncContextManager[None]:
         """Answer questions while the context is open; on leaving, questions under way are finished first."""
+        ...
+
+    def serve_each(
+        self, name: str, pattern: str, handler: SubjectHandler, *, concurrency: int = 64
+    ) -> AbstractAsyncContextManager[None]:
+        """The same for every subject that the pattern matches."""
         ...
 
 

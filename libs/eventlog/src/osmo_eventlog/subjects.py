@@ -102,6 +102,19 @@ def agent_questions(backend: str) -> str:
     return f"osmo.rpc.agent.{backend}"
 
 
+AUTH_QUESTIONS = "$SYS.REQ.USER.AUTH"
+"""Where nats-server asks whether a client may come in, and what it may do (auth callout)."""
+
+
+def agent_window(backend: str) -> str:
+    """What the agent of this backend may read and keep of its own records: see osmo_eventlog.window."""
+    return f"osmo.rpc.window.{backend}"
+
+
+def parse_agent_window(subject: str) -> str:
+    return subject.rpartition(".")[2]
+
+
 def ctrl_questions(workflow_id: str, task: str, retry_id: int) -> str:
     """Answered by the log-router that this attempt's control container is connected to."""
     return f"osmo.rpc.ctrl.{workflow_id}.{task}.{retry_id}"

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from osmo_domain.cluster import ClusterFact, NodeFact, NodeSeen
+import msgspec
+
+from osmo_domain.cluster import BackendRemoved, ClusterFact, NodeFact, NodeSeen
 from osmo_domain.clusters import Clusters
 from osmo_domain.placement import Board, Held, NodeLoad, PodKey
 from osmo_domain.workflow.state import Attempt, Workflow
@@ -40,9 +42,17 @@ class ClusterBook:
             for node in cluster.nodes.values():
                 self._see_node(backend, node)
 
-    def see(self, backend: str, fact: ClusterFact) -> None:
-        if self.clusters.see(backend, fact) and isinstance(fact, NodeSeen):
+    def see(self, backend: str, fact: ClusterFact, stored_at: datetime | None = None) -> None:
+        if isinstance(fact, BackendRemoved):
+            self._lose_backend(backend)
+        if self.clusters.see(backend, fact, stored_at) and isinstance(fact, NodeSeen):
             self._see_node(backend, fact.node)
+
+    def _lose_backend(self, backend: str) -> None:
+        """As if each of its nodes had gone away."""
+        cluster = self.clusters.by_backend.get(backend)
+        for node in list(cluster.nodes.values()) if cluster is not None else ():
+            self.see(backend, NodeSeen(msgspec.structs.replace(node, gone=True)))
 
     def _see_node(self, backend: str, node: NodeFact) -> None:
         loads = self._loads.setdefault(backend, {})

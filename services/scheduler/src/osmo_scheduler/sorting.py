@@ -89,9 +89,9 @@ class Sorter:
                 self._of(news, fact.workflow_id, record).refused.append(fact)
             case InventorySeen():
                 inventories[backend] = fact
-                self._shard.book.see(backend, fact)
+                self._shard.book.see(backend, fact, record.stored_at)
             case _:
-                self._shard.book.see(backend, fact)
+                self._shard.book.see(backend, fact, record.stored_at)
 
     def _see_end(self, pod: PodFact) -> None:
         key = (pod.workflow_uuid, pod.task, pod.retry_id)

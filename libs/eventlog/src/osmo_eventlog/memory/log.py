@@ -27,9 +27,9 @@ class MemoryEventLog:
     async def publish(self, subject: str, data: bytes, *, message_id: str) -> Seq:
         return await self._send("publish", subject, data, message_id, None, None)
 
-    async def load(self, subject: str, *, after: Seq = 0) -> list[Recorded]:
+    async def load(self, subject: str, *, after: Seq = 0, limit: int | None = None) -> list[Recorded]:
         await self._link.reach("load", subject)
-        found = self._state.stream_of(subject).walk(subject, after)
+        found = self._state.stream_of(subject).walk(subject, after)[:limit]
         await self._link.answer("load", subject)
         return found
 

@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from osmo_domain.errors import Transient
+from osmo_eventlog.matching import matches
 from osmo_eventlog.memory.link import Link
 from osmo_eventlog.memory.state import ServerState
-from osmo_eventlog.ports import Handler
+from osmo_eventlog.ports import Handler, SubjectHandler
 
 
 class Replica:
     """One place that answers a subject. Handlers run in tasks of their own, which end with the replica."""
 
-    def __init__(self, name: str, handler: Handler, concurrency: int, link: Link) -> None:
+    def __init__(self, name: str, handler: SubjectHandler, concurrency: int, link: Link) -> None:
         self._name = name
         self._handler = handler
         self._room = asyncio.Semaphore(concurrency)
@@ -24,9 +25,9 @@ class Replica:
     def reachable(self) -> bool:
         return not self._link.crashed.is_set()
 
-    async def ask(self, data: bytes) -> bytes:
+    async def ask(self, subject: str, data: bytes) -> bytes:
         """The handler's answer. The handler goes on when the asker gives up; a replica that crashes never answers."""
-        task = asyncio.create_task(self._answer(data), name=f"{self._name}.answer")
+        task = asyncio.create_task(self._answer(subject, data), name=f"{self._name}.answer")
         self._under_way[task] = None
         task.add_done_callback(self._over)
         await asyncio.wait([task])
@@ -42,9 +43,9 @@ class Replica:
         for task in list(self._under_way):
             task.cancel()
 
-    async def _answer(self, data: bytes) -> bytes:
+    async def _answer(self, subject: str, data: bytes) -> bytes:
         async with self._room:
-            return await self._handler(data)
+            return await self._handler(subject, data)
 
     def _over(self, task: asyncio.Task[bytes]) -> None:
         self._under_way.pop(task, None)
@@ -70,15 +71,26 @@ class MemoryRequests:
     def serve(
         self, name: str, subject: str, handler: Handler, *, concurrency: int = 64
     ) -> AbstractAsyncContextManager[None]:
-        return self._serving(subject, Replica(name, handler, concurrency, self._link))
+        return self._serving(subject, Replica(name, lambda _, data: handler(data), concurrency, self._link))
+
+    def serve_each(
+        self, name: str, pattern: str, handler: SubjectHandler, *, concurrency: int = 64
+    ) -> AbstractAsyncContextManager[None]:
+        return self._serving(pattern, Replica(name, handler, concurrency, self._link))
 
     async def _asked(self, subject: str, data: bytes) -> bytes:
-        replicas = [replica for replica in self._state.replicas.get(subject, []) if replica.reachable()]
+        replicas = [
+            replica
+            for pattern, serving in self._state.replicas.items()
+            if matches(pattern, subject)
+            for replica in serving
+            if replica.reachable()
+        ]
         if not replicas:
             raise Transient(f"{subject}: nobody serves it")
         replica = self._state.rng.choice(replicas)
         try:
-            return await replica.ask(data)
+            return await replica.ask(subject, data)
         except Exception as error:  # whatever a handler raises stays on its side, as over a network
             raise Transient(f"{subject}: the service failed to answer") from error
 

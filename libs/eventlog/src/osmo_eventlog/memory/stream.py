@@ -45,7 +45,7 @@ class MemoryStream:
         if message_id in self._seen:
             return self._seen[message_id][1]
         self._make_room(subject)
-        record = Recorded(self.spec.name, subject, self.last_seq + 1, data, message_id)
+        record = Recorded(self.spec.name, subject, self.last_seq + 1, data, message_id, self._clock.now().timestamp())
         self._messages.append(record)
         self._kept += 1
         self._by_subject.setdefault(subject, {})[record.seq] = None

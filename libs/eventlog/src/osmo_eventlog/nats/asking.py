@@ -17,11 +17,13 @@ from osmo_eventlog.nats.wire import NO_RESPONDERS, status_of
 class Asking:
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._inbox = client.new_inbox()
+        self._inbox = ""
         self._numbers = itertools.count()
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
 
     async def open(self) -> None:
+        """Once connected: only then the client knows where it may listen."""
+        self._inbox = self._client.new_inbox()
         await self._client.subscribe(f"{self._inbox}.*", cb=self._on_answer)
 
     async def ask(self, subject: str, data: bytes, *, timeout_s: float, headers: dict[str, str] | None = None) -> Msg:

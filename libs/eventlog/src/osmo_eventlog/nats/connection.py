@@ -9,6 +9,7 @@ from osmo_eventlog.nats.blobs import NatsBlobs
 from osmo_eventlog.nats.leases import NatsLeases
 from osmo_eventlog.nats.link import ATTEMPT_S, DEADLINE_S, ConnectionLost, Link
 from osmo_eventlog.nats.log import NatsEventLog
+from osmo_eventlog.nats.login import AgentLogin
 from osmo_eventlog.nats.pieces import Pieces
 from osmo_eventlog.nats.requests import NatsRequests
 from osmo_eventlog.nats.snapshots import NatsSnapshots
@@ -47,13 +48,14 @@ async def connect(
     streams: Sequence[StreamSpec] = STREAMS,
     deadline_s: float = DEADLINE_S,
     attempt_s: float = ATTEMPT_S,
+    login: AgentLogin | None = None,
 ) -> AsyncIterator[NatsConnection]:
     """Connected on entry, however long the server takes to come up; drained on leaving. `url` may list several servers, with commas.
 
-    A call tries for `deadline_s` before it is Transient; each of its tries waits `attempt_s` for the server's answer.
+    With `login` only what an agent may do works here: see osmo_eventlog.nats.agent. A call tries for `deadline_s` before it is Transient; each of its tries waits `attempt_s` for the server's answer.
     """
     link = Link(name, rng, (*streams, *BUCKETS), deadline_s=deadline_s, attempt_s=attempt_s)
-    await link.open(url)
+    await link.open(url, login.options() if login is not None else {})
     try:
         yield NatsConnection(link)
     finally:

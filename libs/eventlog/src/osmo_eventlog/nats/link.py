@@ -4,14 +4,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
+from typing import Any
 
-import nats
-import nats.aio.client
 import nats.errors
 from nats.js import JetStreamContext
 
 from osmo_domain.errors import Transient
 from osmo_eventlog.nats.asking import Asking
+from osmo_eventlog.nats.client import SteadyClient, is_refusal
 from osmo_eventlog.streams import StreamSpec
 
 log = logging.getLogger("osmo.eventlog.nats")
@@ -22,6 +22,9 @@ ATTEMPT_S = 2.0
 """How long one try waits for the server's answer."""
 RECONNECT_EVERY_S = 0.2
 PING_EVERY_S = 5
+REFUSED_FIRST_S = 0.5
+REFUSED_MOST_S = 15.0
+"""Whoever is not let in waits for so long, twice as long each time, before the next try."""
 
 _SERVER_IS_AWAY = (OSError, asyncio.TimeoutError, nats.errors.StaleConnectionError, nats.errors.NoServersError)
 
@@ -39,7 +42,7 @@ class Link:
         self.name = name
         self.rng = rng
         self.specs = specs
-        self.client = nats.aio.client.Client()
+        self.client = SteadyClient()
         self.js: JetStreamContext = self.client.jetstream(timeout=attempt_s)
         self.asking = Asking(self.client)
         self.closed = asyncio.Event()
@@ -48,12 +51,14 @@ class Link:
         self._joined = asyncio.Event()
         self._closing = False
         self._said_away = False
+        self._refused = 0
         self._lost: set[asyncio.Event] = set()
 
-    async def open(self, url: str) -> None:
-        """Returns once connected, however long that takes."""
+    async def open(self, url: str, options: dict[str, Any] | None = None) -> None:
+        """Returns once connected, however long that takes. `options` are further ones of nats-py."""
         await self.client.connect(
             url.split(","),
+            **(options or {}),
             name=self.name,
             error_cb=self._on_error,
             closed_cb=self._on_closed,
@@ -65,7 +70,7 @@ class Link:
             drain_timeout=5,
         )
         await self.asking.open()
-        self._said_away = False
+        self._said_away, self._refused = False, 0
         self._joined.set()
 
     async def close(self) -> None:
@@ -100,11 +105,27 @@ class Link:
         self._lost.discard(event)
 
     async def _on_error(self, error: Exception) -> None:
-        """A server that is away is said once, by the first failure or by the disconnect; anything else is news each time."""
+        """A server that is away is said once, by the first failure or by the disconnect; anything else is news each time.
+
+        Called between two tries: a client that was refused is held up here, and tries more and more slowly.
+        """
+        if is_refusal(error):
+            await self._wait_refused()
+            return
         away = isinstance(error, _SERVER_IS_AWAY)
         level = logging.DEBUG if away and self._said_away else logging.WARNING
         self._said_away = self._said_away or away
         log.log(level, "nats client error", extra={"client": self.name, "error": repr(error)})
+
+    async def _wait_refused(self) -> None:
+        if not self._refused:
+            log.error(
+                "NATS does not let this client in: its token is wrong or was revoked, or nobody is there to check it. Trying again",
+                extra={"client": self.name},
+            )
+        wait_s = min(REFUSED_MOST_S, REFUSED_FIRST_S * 2.0 ** min(self._refused, 10))
+        self._refused += 1
+        await asyncio.sleep(wait_s * (0.75 + 0.25 * self.rng.random()))
 
     async def _on_disconnected(self) -> None:
         self._joined.clear()
@@ -116,7 +137,7 @@ class Link:
 
     async def _on_reconnected(self) -> None:
         self.joins += 1
-        self._said_away = False
+        self._said_away, self._refused = False, 0
         self._joined.set()
         log.info("connected to NATS again", extra={"client": self.name, "joins": self.joins})
         self._break()

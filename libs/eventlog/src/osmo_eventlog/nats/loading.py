@@ -21,19 +21,20 @@ class Loading:
         self._link = link
         self._stored = stored
 
-    async def load(self, subject: str, *, after: Seq) -> list[Recorded]:
+    async def load(self, subject: str, *, after: Seq, limit: int | None = None) -> list[Recorded]:
         stream = stream_of(subject, self._link.specs)
         newest = await self._stored.last(stream, subject)
         if newest is None or newest.seq <= after:
             return []
         if any(spec.work_queue for spec in self._link.specs if spec.name == stream):
             # Only the queue's own consumer may read a work queue, and its messages go away as we look.
-            return await self._stored.walk(stream, subject, after=after)
-        found = await self._stored.walk(stream, subject, after=after, limit=_WALKED)
+            return await self._stored.walk(stream, subject, after=after, limit=limit)
+        wanted = _WALKED if limit is None else min(limit, _WALKED)
+        found = await self._stored.walk(stream, subject, after=after, limit=wanted)
         position = found[-1].seq if found else after
-        if position < newest.seq:
+        if position < newest.seq and len(found) != limit:
             found += await self._stretch(stream, subject, position, newest.seq)
-        return found
+        return found[:limit]
 
     async def last(self, stream: str, subject: str) -> Recorded | None:
         found = await self._stored.last(stream, subject)

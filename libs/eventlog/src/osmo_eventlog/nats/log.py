@@ -27,8 +27,8 @@ class NatsEventLog:
     ) -> Seq:
         return await self._appending.append(subject, data, message_id=message_id, expected=expected, across=across)
 
-    async def load(self, subject: str, *, after: Seq = 0) -> list[Recorded]:
-        return await self._loading.load(subject, after=after)
+    async def load(self, subject: str, *, after: Seq = 0, limit: int | None = None) -> list[Recorded]:
+        return await self._loading.load(subject, after=after, limit=limit)
 
     async def last(self, stream: str, subject: str) -> Recorded | None:
         return await self._loading.last(stream, subject)

@@ -130,11 +130,11 @@ class Reader:
         if not message.data and status_of(message):
             await self._on_status(message)
             return
-        seq, consumer_seq, pending = position_of(message.reply)
+        seq, consumer_seq, pending, at_s = position_of(message.reply)
         if consumer_seq == self._received + 1 and not self._broken:
             self._received = consumer_seq
             self._pending = pending
-            self._buffer.append(recorded(self._stream, message, seq))
+            self._buffer.append(recorded(self._stream, message, seq, at_s))
         else:
             self._broken = True
         self._news.set()

@@ -13,7 +13,7 @@ from osmo_domain.errors import Transient
 from osmo_eventlog.nats.errors import LIBRARY_ERRORS, translate
 from osmo_eventlog.nats.link import Link
 from osmo_eventlog.nats.names import as_token
-from osmo_eventlog.ports import Handler
+from osmo_eventlog.ports import Handler, SubjectHandler
 
 log = logging.getLogger("osmo.eventlog.nats")
 
@@ -36,7 +36,12 @@ class NatsRequests:
     def serve(
         self, name: str, subject: str, handler: Handler, *, concurrency: int = 64
     ) -> AbstractAsyncContextManager[None]:
-        return self._serving(name, subject, Answering(name, handler, concurrency))
+        return self._serving(name, subject, Answering(name, lambda _, data: handler(data), concurrency))
+
+    def serve_each(
+        self, name: str, pattern: str, handler: SubjectHandler, *, concurrency: int = 64
+    ) -> AbstractAsyncContextManager[None]:
+        return self._serving(name, pattern, Answering(name, handler, concurrency))
 
     @contextlib.asynccontextmanager
     async def _serving(self, name: str, subject: str, answering: "Answering") -> AsyncIterator[None]:
@@ -58,7 +63,7 @@ class NatsRequests:
 class Answering:
     """Runs the handler for each question, at most `concurrency` at once; further questions wait in their order."""
 
-    def __init__(self, name: str, handler: Handler, concurrency: int) -> None:
+    def __init__(self, name: str, handler: SubjectHandler, concurrency: int) -> None:
         self._name = name
         self._handler = handler
         self._room = asyncio.Semaphore(concurrency)
@@ -77,7 +82,7 @@ class Answering:
 
     async def _answer(self, request: Request) -> None:
         try:
-            answer = await self._handler(request.data)
+            answer = await self._handler(request.subject, request.data)
             await request.respond(answer)
         except Exception as error:  # whatever a handler raises, the asker hears of it at once and the service goes on
             log.exception("a question was not answered", extra={"service": self._name})

@@ -1,6 +1,7 @@
 """What JetStream writes on the wire and nats-py leaves to its user: reply subjects, status headers, raw reads. As its API pages say."""
 
 from base64 import b64decode
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -19,18 +20,19 @@ NO_RESPONDERS = "503"
 
 
 class Position(NamedTuple):
-    """Where a delivered message stands: in the stream, in what this consumer sent, and how many are still to come."""
+    """Where a delivered message stands: in the stream, in what this consumer sent, and how many are still to come; and when it was stored."""
 
     seq: Seq
     consumer_seq: int
     pending: int
+    at_s: float
 
 
 def position_of(reply: str) -> Position:
     """Read from the reply subject `$JS.ACK...`, with or without a domain."""
     tokens = reply.split(".")
     first = 5 if len(tokens) == 9 else 7
-    return Position(int(tokens[first]), int(tokens[first + 1]), int(tokens[first + 3]))
+    return Position(int(tokens[first]), int(tokens[first + 1]), int(tokens[first + 3]), int(tokens[first + 2]) / 1e9)
 
 
 def status_of(message: Msg) -> str:
@@ -40,9 +42,9 @@ def status_of(message: Msg) -> str:
     return message.headers.get(STATUS, "")
 
 
-def recorded(stream: str, message: Msg, seq: Seq) -> Recorded:
+def recorded(stream: str, message: Msg, seq: Seq, at_s: float) -> Recorded:
     headers = message.headers
-    return Recorded(stream, message.subject, seq, message.data, headers.get(MESSAGE_ID, "") if headers else "")
+    return Recorded(stream, message.subject, seq, message.data, headers.get(MESSAGE_ID, "") if headers else "", at_s)
 
 
 class StoredMessage(msgspec.Struct):
@@ -52,6 +54,7 @@ class StoredMessage(msgspec.Struct):
     seq: int
     data: str = ""
     hdrs: str = ""
+    time: str = ""
 
     def payload(self) -> bytes:
         return b64decode(self.data)
@@ -61,7 +64,11 @@ class StoredMessage(msgspec.Struct):
         return {name.strip(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
 
     def recorded(self, stream: str) -> Recorded:
-        return Recorded(stream, self.subject, self.seq, self.payload(), self.headers().get(MESSAGE_ID, ""))
+        message_id = self.headers().get(MESSAGE_ID, "")
+        return Recorded(stream, self.subject, self.seq, self.payload(), message_id, self.at_s())
+
+    def at_s(self) -> float:
+        return datetime.fromisoformat(self.time).timestamp() if self.time else 0.0
 
 
 class ApiError(msgspec.Struct):

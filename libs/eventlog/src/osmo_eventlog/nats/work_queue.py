@@ -144,7 +144,8 @@ class NatsWorkQueue:
         status = status_of(message)
         if not status:
             # Messages come under their own subjects; what a cancelled pull still brings stays here for the next fetch.
-            record = recorded(self._stream, message, position_of(message.reply).seq)
+            position = position_of(message.reply)
+            record = recorded(self._stream, message, position.seq, position.at_s)
             self._arrived.append(NatsDelivery(record, message.reply, self._link))
             self._pull.count()
         elif message.subject == self._asked and status != "100":
