@@ -25,11 +25,21 @@ class PodPaths:
         self.workspace = self.run / "workspace"
         self.ctrl = self.run / "ctrl"
         """What only the control container uses: spilled lines, the message of its end."""
+        self.spill = self.ctrl
         self.termination_log = self.ctrl / "termination.json"
         self.restarts = self.ctrl / "restarts"
         """How often the command is to be restarted, as its agent last said: see osmo_runtime.restarts."""
         self.user_bin = osmo / "usr" / "bin"
-        self.login = osmo / "login" / "config"
+        self.login_volume = osmo / "login"
+        self.login = self.login_volume / "config"
+
+
+def container_paths(root: Path | str = "/") -> PodPaths:
+    """As osmo-ctrl has them as a container of its own: spilled lines, which have no name, go where it may surely write; its last words go to the kubelet."""
+    paths = PodPaths(root)
+    paths.spill = paths.socket_dir
+    paths.termination_log = Path(root) / "dev" / "termination-log"
+    return paths
 
 
 @contextmanager

@@ -34,7 +34,10 @@ class PodSecrets(Struct, frozen=True, omit_defaults=True):
         return f"PodSecrets({[*self.environment, *(file.path for file in self.files)]})"
 
     def values(self) -> list[str]:
-        return [*self.environment.values(), *(file.contents for file in self.files)]
+        """What must not be seen in a log."""
+        keys = [*self.storage.values(), *self.own_storage.values()]
+        stored = [each["access_key"] for each in keys if "access_key" in each]
+        return [*self.environment.values(), *(file.contents for file in self.files), *stored]
 
 
 NO_SECRETS: Final = PodSecrets()

@@ -13,7 +13,7 @@ on the way is reported, ends the user container, and becomes the exit code. SIGT
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -37,13 +37,17 @@ CTRL_OFFSET = 2000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`spill_bytes` is on disk, beyond `memory_bytes`. After SIGTERM the command has `last_lines_s` for its last words."""
+    """`spill_bytes` is on disk, beyond `memory_bytes`. After SIGTERM the command has `last_lines_s` for its last words.
+
+    A user container that was told to end lets us wait `own_turn_s` for being told so, too, before we take it for the task's own end.
+    """
 
     memory_bytes: int = 4 << 20
     spill_bytes: int = 64 << 20
     user_connects_within_s: float = 7200
     last_lines_s: float = 30
     last_ack_s: float = 5
+    own_turn_s: float = 2
 
 
 class Ctrl:
@@ -65,7 +69,7 @@ class Ctrl:
         self._rng = rng
         self._limits = limits or Limits()
         self._notes = notes
-        self._outbox = Outbox(Spill(paths.ctrl, self._limits.spill_bytes), memory_bytes=self._limits.memory_bytes)
+        self._outbox = Outbox(Spill(paths.spill, self._limits.spill_bytes), memory_bytes=self._limits.memory_bytes)
         self._reports = Reports()
         self._masker = Masker(spec.secrets.values())
         self._user = UserLink(self._relay)
@@ -144,12 +148,32 @@ class Ctrl:
             return await self._fail(failure)
 
     async def _work(self) -> None:
+        await self._unless_user_vanishes(self._prepare())
+        exit_code = await self._execute()
+        if self._user.told_to_end:
+            await asyncio.sleep(self._limits.own_turn_s)
+        await self._take_outputs()
+        self._say(f"Task ended with exit code {exit_code}" if exit_code is not None else "The user container vanished")
+
+    async def _prepare(self) -> None:
         await self._bring_inputs()
         await self._user_connected()
         await self._pass_barrier()
-        exit_code = await self._execute()
-        await self._take_outputs()
-        self._say(f"Task ended with exit code {exit_code}" if exit_code is not None else "The user container vanished")
+
+    async def _unless_user_vanishes(self, preparing: Coroutine[Any, Any, None]) -> None:
+        """Give up where there is no user container any more to start anything in, unless that is because we are told to end as well."""
+        ready = asyncio.create_task(preparing)
+        vanished = asyncio.create_task(self._user.hung_up.wait())
+        try:
+            await _first_of(ready, vanished)
+            if not ready.done():
+                await asyncio.sleep(self._limits.own_turn_s)
+                raise CtrlFailure(exit_codes.USER_CONTAINER, "the user container ended before its command was started")
+            ready.result()
+        finally:
+            ready.cancel()
+            vanished.cancel()
+            await asyncio.gather(ready, vanished, return_exceptions=True)
 
     async def _bring_inputs(self) -> None:
         if not self._spec.inputs:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ class _FromUser(msgspec.Struct, rename="pascal", omit_defaults=True):
     message_ops: str = ""
     exit_code: int | None = None
     cut: int = 0
+    told_to_end: int = 0
 
 
 _DECODER = msgspec.json.Decoder(_FromUser)
@@ -41,11 +43,14 @@ class UserLink:
         self._stopped = asyncio.Event()
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         """Done with the command's exit code, or with None where the user container vanished without one."""
+        self.told_to_end = False
+        """The command ended after its container was told to."""
         self.hung_up = asyncio.Event()
 
     async def listen(self, path: Path) -> asyncio.Server:
-        """Open the socket; the first connection is the user container's."""
-        return await asyncio.start_unix_server(self._serve, sock=_bound(path), limit=LONGEST_MESSAGE)
+        """Open the socket; the first connection is the user container's. It stays when we end: one that refuses tells a late user container so."""
+        stays: Any = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+        return await asyncio.start_unix_server(self._serve, sock=_bound(path), limit=LONGEST_MESSAGE, **stays)
 
     async def connected(self, *, within_s: float) -> None:
         """Raises TimeoutError."""
@@ -100,6 +105,7 @@ class UserLink:
             text = message.message_out or message.message_err or message.message_ops
             self._on_lines(source, text.split("\n"), bool(message.cut))
         elif message.type in (messages.EXEC_FINISHED, messages.EXEC_FAILED):
+            self.told_to_end = bool(message.told_to_end)
             self._end(message.exit_code)
         elif message.type == messages.USER_STOP_FINISHED:
             self._stopped.set()

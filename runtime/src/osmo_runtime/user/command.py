@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from osmo_runtime.exit_codes import NOT_EXECUTABLE, NOT_FOUND
 
@@ -16,8 +16,7 @@ class CannotStart(Exception):
         self.exit_code = exit_code
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     pid: int
     stdout: int
     stderr: int

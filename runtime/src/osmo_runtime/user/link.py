@@ -10,6 +10,8 @@ from osmo_runtime.paths import socket_address
 
 FIRST_PAUSE_S = 0.002
 LONGEST_PAUSE_S = 0.25
+REFUSED_FOR_S = 10.0
+"""After this time a socket that is there and refuses has lost its ctrl for good: no ctrl is ever started again in the same pod."""
 
 
 class CtrlGone(Exception):
@@ -52,9 +54,10 @@ class CtrlLink:
 
 
 def connect(path: Path, *, within_s: float) -> CtrlLink:
-    """Dial until ctrl listens. Raises CtrlGone after `within_s`."""
+    """Dial until ctrl listens. Raises CtrlGone after `within_s`, or when it has been there and ended."""
     deadline = time.monotonic() + within_s
     pause = FIRST_PAUSE_S
+    refused_since: float | None = None
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -63,7 +66,9 @@ def connect(path: Path, *, within_s: float) -> CtrlLink:
             return CtrlLink(connection)
         except OSError as error:
             connection.close()
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            refused_since = (refused_since or now) if isinstance(error, ConnectionRefusedError) else None
+            if now > deadline or (refused_since is not None and now > refused_since + REFUSED_FOR_S):
                 raise CtrlGone(f"nobody listens at {path}: {error}") from error
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_S)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import selectors
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -15,17 +16,23 @@ from osmo_runtime.user.descendants import adopt_orphans, kill_descendants
 from osmo_runtime.user.job import UserJob
 from osmo_runtime.user.link import CtrlGone, CtrlLink, connect
 from osmo_runtime.user.relay import Relay
+from osmo_runtime.user.signals import ENDING, PASSED_ON, ToldToEnd, end_when_told
 
 SIGTERM_EXIT = SIGNAL_OFFSET + signal.SIGTERM
+CTRL_GONE_GRACE_S = 10.0
+"""How long a command whose ctrl has gone may take to end before it is killed: nobody would keep what it does."""
 
 
 def run_user(job: UserJob, *, cannot_start: str = "") -> int:
     """Run `job` as ctrl says, and return the exit code for the container. `cannot_start` is said instead of running anything."""
+    end_when_told()
     adopt_orphans()
     try:
         link = connect(job.socket, within_s=job.connect_within_s)
     except CtrlGone:
         return SIGTERM_EXIT
+    except ToldToEnd as told:
+        return told.exit_code
     try:
         return Wrapper(job, link, cannot_start).run()
     finally:
@@ -47,13 +54,16 @@ class Wrapper:
         self._stop_asked = False
         self._abandoned = False
         """Terminated, or without a ctrl: nothing new is started."""
+        self._told = 0
+        """The signal that told this container to end."""
+        self._kill_at: float | None = None
 
     def run(self) -> int:
         self._watch_signals()
         self._watch(self._link.fileno(), self._hear_ctrl)
         self._until(lambda: self._start_asked or self._abandoned)
         if not self._start_asked:
-            return 0
+            return SIGNAL_OFFSET + self._told if self._told else 0
         relays = self._start_checkpoints()
         code, why = self._run_to_the_end()
         self._checkpoints.finish()
@@ -66,7 +76,8 @@ class Wrapper:
         if code == 0:
             self._link.send(messages.EXEC_FINISHED, ExitCode=0)
         else:
-            self._link.send(messages.EXEC_FAILED, ExitCode=code, MessageErr=why)
+            told = {"ToldToEnd": 1} if self._told else {}
+            self._link.send(messages.EXEC_FAILED, ExitCode=code, MessageErr=why, **told)
 
     def _run_to_the_end(self) -> tuple[int, str]:
         """Run the command, again after each restart, until it ends by itself. Returns its exit code and what to say about it."""
@@ -117,8 +128,17 @@ class Wrapper:
     def _until(self, reached: Callable[[], bool]) -> None:
         """Serve whatever becomes ready until `reached`."""
         while not reached():
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._patience()):
                 key.data()
+            self._kill_what_is_due()
+
+    def _patience(self) -> float | None:
+        return None if self._kill_at is None else max(self._kill_at - time.monotonic(), 0)
+
+    def _kill_what_is_due(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._kill_at = None
+            self._signal_command(signal.SIGKILL)
 
     def _watch(self, descriptor: int, serve: Callable[[], object]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, serve)
@@ -149,7 +169,7 @@ class Wrapper:
             heard = self._link.receive()
         except CtrlGone:
             self._unwatch(self._link.fileno())
-            self._abandoned = True
+            self._ctrl_gone()
             return
         for message in heard:
             match message.get("Type"):
@@ -162,6 +182,13 @@ class Wrapper:
                 case _:
                     pass
 
+    def _ctrl_gone(self) -> None:
+        """Nobody is left who could say how this task ended: end the command, too."""
+        if not self._abandoned:
+            self._signal_command(signal.SIGTERM)
+        self._abandoned = True
+        self._kill_at = time.monotonic() + CTRL_GONE_GRACE_S
+
     # -- signals ----------------------------------------------------------------------------------------------------
 
     def _watch_signals(self) -> None:
@@ -170,13 +197,17 @@ class Wrapper:
         os.set_blocking(say, False)
         signal.set_wakeup_fd(say, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, self._terminate)
+        for number in PASSED_ON:
+            signal.signal(number, self._pass_on)
         self._watch(hear, lambda: self._woken(hear))
 
-    def _terminate(self, _number: int, _frame: FrameType | None) -> None:
-        """Pass it on: the command decides how it ends."""
-        self._abandoned = True
-        self._signal_command(signal.SIGTERM)
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        """The command decides how it ends. It is asked once, where its ctrl has gone as well."""
+        asked = number in ENDING and self._kill_at is not None
+        if not asked:
+            self._signal_command(number)
+        if number in ENDING:
+            self._abandoned, self._told = True, number
 
     def _signal_command(self, number: int) -> None:
         if self._command:

@@ -1,0 +1,1 @@
+"""How the images are built: the relocatable runtime, the Containerfiles, and an OCI archive without any engine."""
