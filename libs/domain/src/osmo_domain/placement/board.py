@@ -11,12 +11,11 @@ from msgspec.structs import replace
 
 from osmo_domain.node_fit import NodeLoad
 from osmo_domain.placement.floor import Floor
-from osmo_domain.placement.gang import Amounts
 from osmo_domain.placement.line import Line
 from osmo_domain.placement.low_work import LowWork
 from osmo_domain.placement.model import Decision, GroupKey, Held, PendingGroup, PodKey, Pools, Waiting
 from osmo_domain.placement.reasons import reason_for
-from osmo_domain.placement.room import Room
+from osmo_domain.placement.room import ZERO, Amounts, Room
 from osmo_domain.placement.round import Round
 from osmo_domain.placement.usage import Holders, Usage
 from osmo_domain.placement.verdict import Verdict
@@ -49,7 +48,7 @@ class Board:
         for held in self._on_node.get((backend, room.name), {}).values():
             if held.priority is Priority.LOW and not held.leaving:
                 room.add_low(held)
-        self._note_leaving(room)
+        self._refresh(room)
 
     def lose_node(self, backend: str, name: str) -> None:
         room = self.floor.rooms.get((backend, name))
@@ -63,6 +62,7 @@ class Board:
         self._on_node.setdefault((held.backend, held.node), {})[held.pod] = held
         if not held.leaving:
             self._count(held, 1)
+        self._refresh(self._room(held))
 
     def hold(self, held: Held) -> None:
         """A place is given."""
@@ -71,7 +71,6 @@ class Board:
             room.load.promise(held.resources)
             if held.leaving:
                 room.load.leave(held.resources)
-            self._refresh(room)
         self.adopt(held)
 
     def leave(self, pod: PodKey) -> None:
@@ -84,7 +83,7 @@ class Board:
         room = self._room(held)
         if room is not None:
             room.load.leave(held.resources)
-            self._refresh(room)
+        self._refresh(room)
 
     def release(self, pod: PodKey) -> Held | None:
         """The pod is gone."""
@@ -102,7 +101,7 @@ class Board:
             room.load.promise(held.resources, -1)
             if held.leaving:
                 room.load.leave(held.resources, -1)
-            self._refresh(room)
+        self._refresh(room)
         return held
 
     def on_node(self, backend: str, node: str) -> Collection[Held]:
@@ -111,12 +110,11 @@ class Board:
     def _room(self, held: Held) -> Room | None:
         return self.floor.rooms.get((held.backend, held.node))
 
-    def _refresh(self, room: Room) -> None:
+    def _refresh(self, room: Room | None) -> None:
+        if room is None:
+            return
         room.refresh()
-        self._note_leaving(room)
-
-    def _note_leaving(self, room: Room) -> None:
-        if any(_leaving(room)):
+        if room.leaving != ZERO:
             self.leaving[room] = None
         else:
             self.leaving.pop(room, None)
@@ -140,7 +138,7 @@ class Board:
 
     def soon(self) -> dict[Room, Amounts]:
         """What becomes free when those who leave are gone."""
-        return {room: _leaving(room) for room in self.leaving if room.kind is not None}
+        return {room: room.leaving for room in self.leaving if room.kind is not None}
 
     def decide(self, now: datetime, online: Collection[str], *, most: int | None = None) -> Decision:
         """One round: places for all that can have one now, at most `most`, and preemptions.
@@ -184,11 +182,6 @@ class Board:
             if original is not None:
                 self.line.join(original)
         return any((each.workflow_id, each.group) == changed.key for each in placements)
-
-
-def _leaving(room: Room) -> Amounts:
-    load = room.load
-    return load.leaving_gpu, load.leaving_cpu, load.leaving_memory_bytes, load.leaving_storage_bytes
 
 
 def board_of(

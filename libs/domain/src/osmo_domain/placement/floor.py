@@ -72,7 +72,7 @@ class Floor:
         fact = room.load.fact
         if not fact.available:
             return
-        signature = room.backend, tuple(fact.labels.get(key) for key in self._label_keys), fact.taints
+        signature = room.backend, tuple(fact.labels.get(key) for key in self._label_keys), fact.taints, fact.gpu
         kind = self._kinds.get(signature)
         if kind is None:
             kind = self._kinds[signature] = Kind(fact)

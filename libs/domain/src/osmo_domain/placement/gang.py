@@ -1,31 +1,35 @@
 """Placing a gang: a room for every task, or none taken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from osmo_domain.placement.floor import Floor
-from osmo_domain.placement.room import Ask, Entry, Kind, Room, whole
+from osmo_domain.placement.room import Amounts, Ask, Entry, Kind, Room, whole
 from osmo_domain.placement.shape import Shape
+from osmo_domain.placement.soon import Soon
 from osmo_domain.placement.topology import Branch, domains, topology_of
-from osmo_domain.plan import Resources
+from osmo_domain.placement.usage import firm_limit, quota_of
 from osmo_domain.pool import Pool
-
-Amounts = tuple[int, int, int, int]
-"""GPUs, CPUs, memory and storage."""
-
-ZERO: Final[Amounts] = (0, 0, 0, 0)
 
 
 class Gang:
-    """A shape in its pool, on the floor as it is in one version. `could_ever` is what that function has found out, None before."""
+    """A shape in its pool, on the floor as it is in one version; `could_ever` and `closed` are what those functions have found out, None before."""
 
-    __slots__ = ("asks", "could_ever", "pool", "shape")
+    __slots__ = ("asks", "closed", "could_ever", "firm_limit", "maximum", "pool", "shape")
 
     def __init__(self, floor: Floor, pool: Pool, shape: Shape) -> None:
         self.pool = pool
         self.shape = shape
         self.asks = [(floor.ask(pool, resources), count) for resources, count in shape.asks]
+        self.firm_limit = firm_limit(pool)
+        self.maximum = quota_of(pool).maximum
         self.could_ever: bool | None = None
+        self.closed: Closed | None = None
+
+    @property
+    def of_equals(self) -> bool:
+        """Whether it is only about how many such tasks have room: then counting answers, and nothing has to be tried."""
+        return len(self.asks) == 1 and not self.shape.topological
 
     def each(self) -> list[Ask]:
         """One for each task."""
@@ -50,6 +54,12 @@ OPEN: Final = Closed(frozenset(), frozenset())
 
 def closed_for(floor: Floor, gang: Gang) -> Closed:
     """Every room that any of its tasks could use, were it empty."""
+    if gang.closed is None:
+        gang.closed = _closed_for(floor, gang)
+    return gang.closed
+
+
+def _closed_for(floor: Floor, gang: Gang) -> Closed:
     rooms: frozenset[Room] = frozenset()
     kinds: dict[Kind, None] = {}
     for ask, _ in gang.asks:
@@ -65,7 +75,7 @@ class Fitting:
     """
 
     def __init__(self, soon: dict[Room, Amounts]) -> None:
-        self.soon = soon
+        self.soon = Soon(soon)
         self._before: list[tuple[Room, Entry]] = []
 
     def mark(self) -> int:
@@ -76,36 +86,28 @@ class Fitting:
         while len(self._before) > mark:
             room, entry = self._before.pop()
             room.move(entry)
+            self.soon.moved(room)
 
     def take(self, room: Room, ask: Ask) -> None:
         self._before.append((room, room.entry))
         room.move(ask.taken_from(room.entry))
+        self.soon.moved(room)
 
     def empty(self, room: Room) -> None:
         """As if none of our work were there."""
         self._before.append((room, room.entry))
         room.move((*whole(room), room.name, room))
 
-    def clear(self, room: Room, resources: Resources, sign: int = 1) -> None:
-        """Work in this room is to leave (or, with sign -1, may stay after all)."""
-        gpu, cpu, memory, storage = self.soon.get(room, ZERO)
-        self.soon[room] = (
-            gpu + sign * resources.gpu,
-            cpu + sign * resources.cpu,
-            memory + sign * resources.memory_bytes,
-            storage + sign * resources.storage_bytes,
-        )
-
     def later(self, room: Room) -> Entry:
         """What is free in the room when those who leave are gone."""
-        gpu, cpu, memory, storage = self.soon.get(room, ZERO)
-        entry = room.entry
-        return (entry[0] + gpu, entry[1] + cpu, entry[2] + memory, entry[3] + storage, entry[4], room)
+        return self.soon.later(room)
 
     def place(self, gang: Gang, closed: Closed = OPEN, *, soon: bool = False) -> list[Room] | None:
         """A room for each task of the gang, in its order. Takes them all, or nothing. With `soon` also rooms that are being cleared."""
         mark = self.mark()
         if gang.shape.topological:
+            if any(self.places(ask, closed, soon=soon, most=count) < count for ask, count in gang.asks):
+                return None
             rooms = _Topological(self, gang.each(), closed, soon=soon).settle(topology_of(gang.each(), gang.pool))
         else:
             rooms = self._each(gang, closed, soon=soon)
@@ -116,6 +118,8 @@ class Fitting:
     def _each(self, gang: Gang, closed: Closed, *, soon: bool) -> list[Room] | None:
         rooms = []
         for ask, count in gang.asks:
+            if count > 1 and self.places(ask, closed, soon=soon, most=count) < count:
+                return None
             for _ in range(count):
                 room = self.find(ask, closed, soon=soon)
                 if room is None:
@@ -136,6 +140,37 @@ class Fitting:
             rooms.append(room)
         return rooms
 
+    def fits(self, gang: Gang) -> bool:
+        """Could it be placed now? Takes nothing."""
+        if gang.of_equals:
+            ((ask, count),) = gang.asks
+            return self.places(ask, OPEN, soon=False, most=count) >= count
+        mark = self.mark()
+        rooms = self.place(gang)
+        self.undo(mark)
+        return rooms is not None
+
+    def places(self, ask: Ask, closed: Closed, *, soon: bool, most: int) -> int:
+        """How many such tasks have room at once, counted up to `most`."""
+        found = 0
+        for entry in self._open(ask, closed, soon=soon):
+            found += ask.times(*entry[:4])
+            if found >= most:
+                return most
+        return found
+
+    def _open(self, ask: Ask, closed: Closed, *, soon: bool) -> Iterator[Entry]:
+        """Every room where it fits, each once; with `soon` as it will be."""
+        for kind in ask.kinds:
+            if kind in closed.kinds:
+                continue
+            for entry in kind.all_that_fit(ask):
+                if entry[5] not in closed.rooms:
+                    yield self.later(entry[5]) if soon else entry
+            for entry in self.soon.that_fit(ask, kind) if soon else ():
+                if entry[5] not in closed.rooms and not ask.fits(entry[5].entry):
+                    yield entry
+
     def find(self, ask: Ask, closed: Closed, *, soon: bool = False) -> Room | None:
         """The tightest room that fits; only where there is none, and `soon` says so, one that will."""
         best: Entry | None = None
@@ -144,21 +179,25 @@ class Fitting:
                 continue
             entry = kind.first(ask)
             if entry is not None and entry[5] in closed.rooms:
-                entry = kind.first_outside(ask, entry, closed.rooms)
+                entry = next((each for each in kind.all_that_fit(ask) if each[5] not in closed.rooms), None)
             if entry is not None and (best is None or entry < best):
                 best = entry
-        if best is None and soon:
-            later = (self.later(room) for room in self.soon if ask.may_use(room) and room not in closed.rooms)
-            best = min((entry for entry in later if ask.fits(entry)), default=None)
+        if best is None and soon and len(self.soon):
+            best = min(self._soonest(ask, closed), default=None)
         return None if best is None else best[5]
 
+    def _soonest(self, ask: Ask, closed: Closed) -> Iterator[Entry]:
+        """Of each kind, the tightest room where it will fit."""
+        for kind in ask.kinds:
+            if kind in closed.kinds:
+                continue
+            entry = next((each for each in self.soon.that_fit(ask, kind) if each[5] not in closed.rooms), None)
+            if entry is not None:
+                yield entry
+
     def may_help(self, gang: Gang, closed: Closed) -> bool:
-        """Could any of its tasks go where somebody leaves, and cannot now? Without that, what is free soon changes nothing."""
-        return any(
-            ask.fits(self.later(room)) and ask.may_use(room) and room not in closed.rooms and not ask.fits(room.entry)
-            for room in self.soon
-            for ask, _ in gang.asks
-        )
+        """Could any of its tasks go where somebody leaves? Without that, what is free soon changes nothing."""
+        return len(self.soon) > 0 and any(True for ask, _ in gang.asks for _ in self._soonest(ask, closed))
 
     def find_within(self, ask: Ask, rooms: Sequence[Room], closed: Closed, *, soon: bool) -> Room | None:
         """As `find`, among these rooms only."""

@@ -1,8 +1,10 @@
 """LOW work that runs: what could be stopped for those who have a right to its room."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from heapq import merge
 
 from osmo_domain.placement.model import GroupKey, Held, PodKey
 
@@ -34,43 +36,64 @@ class LowGroup:
 
 
 class LowWork:
-    """Per backend, the youngest first."""
+    """Per backend and pool, the youngest first. A group that is hidden is not among them, until it is shown again."""
 
     def __init__(self) -> None:
         self.groups: dict[GroupKey, LowGroup] = {}
-        self._by_age: dict[str, list[_Age]] = {}
+        self._by_age: dict[str, dict[str, list[_Age]]] = {}
+        self._sizes: dict[str, dict[str, Counter[int]]] = {}
 
     def add(self, held: Held) -> None:
         group = self.groups.get(held.key)
         if group is None:
             group = self.groups[held.key] = LowGroup(held)
         else:
-            self._unsort(group)
+            self.hide(group)
         group.held[held.pod] = held
         group.gpus += held.resources.gpu
-        self._sort(group)
+        self._measure(group)
+        self.show(group)
 
     def remove(self, held: Held) -> None:
         group = self.groups[held.key]
-        self._unsort(group)
+        self.hide(group)
         del group.held[held.pod]
         group.gpus -= held.resources.gpu
         if group.held:
-            self._sort(group)
+            self._measure(group)
+            self.show(group)
         else:
             del self.groups[held.key]
 
-    def _sort(self, group: LowGroup) -> None:
+    def _measure(self, group: LowGroup) -> None:
         group.since = min(_started(held) for held in group.held.values())
         group.nodes = tuple(sorted({held.node for held in group.held.values()}))
-        insort(self._by_age.setdefault(group.backend, []), group.age)
 
-    def _unsort(self, group: LowGroup) -> None:
-        ages = self._by_age[group.backend]
+    def show(self, group: LowGroup) -> None:
+        insort(self._by_age.setdefault(group.backend, {}).setdefault(group.pool, []), group.age)
+        self._sizes.setdefault(group.backend, {}).setdefault(group.pool, Counter())[group.gpus] += 1
+
+    def hide(self, group: LowGroup) -> None:
+        ages = self._by_age[group.backend][group.pool]
         del ages[bisect_left(ages, group.age)]
+        sizes = self._sizes[group.backend][group.pool]
+        sizes[group.gpus] -= 1
+        if not sizes[group.gpus]:
+            del sizes[group.gpus]
 
-    def youngest(self, backend: str) -> Iterator[LowGroup]:
-        return (self.groups[workflow_id, name] for _, workflow_id, name in self._by_age.get(backend, ()))
+    def pools(self, backend: str) -> list[str]:
+        """That have any, in no order that means anything."""
+        return [pool for pool, ages in self._by_age.get(backend, {}).items() if ages]
+
+    def largest(self, backend: str, pool: str) -> int:
+        """GPUs of the largest group."""
+        return max(self._sizes.get(backend, {}).get(pool, ()), default=0)
+
+    def youngest(self, backend: str, pools: Iterable[str]) -> Iterator[LowGroup]:
+        """Of these pools. Not to be hidden or shown meanwhile."""
+        by_age = self._by_age.get(backend, {})
+        merged = merge(*(by_age[pool] for pool in pools if pool in by_age))
+        return (self.groups[workflow_id, name] for _, workflow_id, name in merged)
 
 
 def _started(held: Held) -> float:

@@ -1,10 +1,11 @@
 """Nodes as room: what is free on each, sorted so that the tightest fit is found without looking at the others.
 
-Nodes that no platform tells apart are of one `Kind`. A kind keeps its rooms sorted by what is free, GPUs first, and keeps a list of
-rooms that moved: who looked before (an `Ask`) looks only at those, and from where he stopped.
+Nodes that no platform tells apart, with the same number of GPUs, are of one `Kind`. A kind keeps its rooms sorted by what is free, GPUs first,
+and keeps a list of rooms that moved: who looked before (an `Ask`) looks only at those, and from where he stopped.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from typing import Any, Final
 
 from osmo_domain.cluster import NodeFact
@@ -15,16 +16,26 @@ from osmo_domain.plan import Resources
 Entry = tuple[Any, ...]
 """GPUs, CPUs, memory and storage that are free, the name, and the room. The name makes the order total: rooms are never compared."""
 
+Amounts = tuple[int, int, int, int]
+"""GPUs, CPUs, memory and storage."""
+
+ZERO: Final[Amounts] = (0, 0, 0, 0)
+
 NOTHING: Final[Entry] = ()
 BEYOND: Final[Entry] = (float("inf"),)
 
 MOVES_WORTH_READING: Final = 64
 
+MANY: Final = 1 << 20
+
 
 class Room:
-    """One node during and between rounds. `low` is the LOW work on it that could be stopped, `low_gpus` what that holds."""
+    """One node during and between rounds. `low` is the LOW work on it that could be stopped, `low_of` what each pool holds with it.
 
-    __slots__ = ("backend", "entry", "kind", "load", "low", "low_gpus", "name")
+    `yields` is how many GPUs would be free without that and those who leave; None where there are neither.
+    """
+
+    __slots__ = ("backend", "entry", "kind", "load", "low", "low_of", "name", "yields")
 
     def __init__(self, backend: str, load: NodeLoad) -> None:
         self.backend = backend
@@ -32,7 +43,8 @@ class Room:
         self.load = load
         self.kind: Kind | None = None
         self.low: dict[PodKey, Held] = {}
-        self.low_gpus = 0
+        self.low_of: dict[str, Amounts] = {}
+        self.yields: int | None = None
         self.entry = self.as_it_is()
 
     def as_it_is(self) -> Entry:
@@ -50,18 +62,43 @@ class Room:
 
     def add_low(self, held: Held) -> None:
         self.low[held.pod] = held
-        self.low_gpus += held.resources.gpu
+        self._count_low(held, 1)
 
     def drop_low(self, pod: PodKey) -> None:
         held = self.low.pop(pod, None)
         if held is not None:
-            self.low_gpus -= held.resources.gpu
+            self._count_low(held, -1)
+
+    def _count_low(self, held: Held, sign: int) -> None:
+        counted = plus(self.low_of.get(held.pool, ZERO), held.resources, sign)
+        if counted == ZERO:
+            self.low_of.pop(held.pool, None)
+        else:
+            self.low_of[held.pool] = counted
+
+    @property
+    def leaving(self) -> Amounts:
+        """What becomes free without anybody's doing."""
+        load = self.load
+        return load.leaving_gpu, load.leaving_cpu, load.leaving_memory_bytes, load.leaving_storage_bytes
 
     def refresh(self) -> None:
-        """The load has changed."""
+        """The load, or the LOW work, has changed."""
         entry = self.as_it_is()
         if entry != self.entry:
             self.move(entry)
+        leaving = self.leaving
+        yields = None
+        if self.low_of or leaving != ZERO:
+            yields = entry[0] + leaving[0] + sum(amounts[0] for amounts in self.low_of.values())
+        if yields != self.yields:
+            self._yield(yields)
+
+    def _yield(self, yields: int | None) -> None:
+        if self.kind is None:
+            self.yields = yields
+        else:
+            self.kind.yield_more(self, yields)
 
     def move(self, entry: Entry) -> None:
         if self.kind is None:
@@ -78,6 +115,15 @@ def whole(room: Room) -> tuple[int, float, int, int]:
         fact.cpu - fact.used_cpu,
         fact.memory_bytes - fact.used_memory_bytes,
         fact.storage_bytes - fact.used_storage_bytes,
+    )
+
+
+def plus(amounts: Amounts, resources: Resources, sign: int = 1) -> Amounts:
+    return (
+        amounts[0] + sign * resources.gpu,
+        amounts[1] + sign * resources.cpu,
+        amounts[2] + sign * resources.memory_bytes,
+        amounts[3] + sign * resources.storage_bytes,
     )
 
 
@@ -124,8 +170,16 @@ class Ask:
 
     def times(self, gpu: float, cpu: float, memory: float, storage: float) -> int:
         """How many such tasks fit into this much; many for one that asks for nothing."""
-        pairs = ((self.gpu, gpu), (self.cpu, cpu), (self.memory, memory), (self.storage, storage))
-        return max(0, min((int(offered // asked) for asked, offered in pairs if asked), default=1 << 20))
+        most: float = MANY
+        if self.gpu:
+            most = min(most, gpu // self.gpu)
+        if self.cpu:
+            most = min(most, cpu // self.cpu)
+        if self.memory:
+            most = min(most, memory // self.memory)
+        if self.storage:
+            most = min(most, storage // self.storage)
+        return max(0, int(most))
 
 
 class Cursor:
@@ -139,31 +193,58 @@ class Cursor:
 
 
 class Kind:
-    """Nodes of one backend that are alike to every platform; `sample` is one of them."""
+    """Nodes of one backend that are alike to every platform; `sample` is one of them.
 
-    __slots__ = ("_forgotten", "_moved", "entries", "sample")
+    `yielding` are the rooms that would have more than they have without LOW work and those who leave: (that many GPUs, name, room), sorted.
+    """
+
+    __slots__ = ("_forgotten", "_moved", "entries", "sample", "yielding")
 
     def __init__(self, sample: NodeFact) -> None:
         self.sample = sample
         self.entries: list[Entry] = []
+        self.yielding: list[tuple[int, str, Room]] = []
         self._moved: list[Room] = []
         self._forgotten = 0
 
     def add(self, room: Room) -> None:
         room.kind = self
         insort(self.entries, room.entry)
+        self._sort_in(room)
         self._note(room)
 
     def remove(self, room: Room) -> None:
         del self.entries[bisect_left(self.entries, room.entry)]
+        self._sort_out(room)
         room.kind = None
 
     def move(self, room: Room, entry: Entry) -> None:
         entries = self.entries
         del entries[bisect_left(entries, room.entry)]
         insort(entries, entry)
+        if room.yields is not None and entry[0] != room.entry[0]:
+            self.yield_more(room, room.yields + entry[0] - room.entry[0])
         room.entry = entry
         self._note(room)
+
+    def yield_more(self, room: Room, yields: int | None) -> None:
+        """Or less, or (None) nothing at all."""
+        self._sort_out(room)
+        room.yields = yields
+        self._sort_in(room)
+
+    def _sort_in(self, room: Room) -> None:
+        if room.yields is not None:
+            insort(self.yielding, (room.yields, room.name, room))
+
+    def _sort_out(self, room: Room) -> None:
+        if room.yields is not None:
+            del self.yielding[bisect_left(self.yielding, (room.yields, room.name))]
+
+    def yielders(self, gpus: int) -> Iterator[Room]:
+        """Rooms of which somebody may go, that would have at least so many GPUs then."""
+        yielding = self.yielding
+        return (yielding[at][2] for at in range(bisect_left(yielding, (gpus,)), len(yielding)))
 
     def _note(self, room: Room) -> None:
         self._moved.append(room)
@@ -177,8 +258,7 @@ class Kind:
         if cursor is None:
             cursor = ask.cursors[self] = Cursor()
         start = self._start(ask, cursor)
-        at = bisect_left(self.entries, start)
-        found = self._scan(ask, at)
+        found = next(fitting(self.entries, ask, bisect_left(self.entries, start)), None)
         cursor.key = BEYOND if found is None else found
         cursor.seen = self._forgotten + len(self._moved)
         return found
@@ -194,25 +274,22 @@ class Kind:
                 start = room.entry
         return start
 
-    def _scan(self, ask: Ask, at: int) -> Entry | None:
-        """The first that fits from this place on; leaps over those with too few GPUs or CPUs."""
-        entries, count = self.entries, len(self.entries)
-        if ask.gpu:
-            at = max(at, bisect_left(entries, (ask.gpu,)))
-        while at < count:
-            level = entries[at][0]
-            if ask.cpu:
-                at = max(at, bisect_left(entries, (level, ask.cpu), at))
-            while at < count and entries[at][0] == level:
-                if ask.fits(entries[at]):
-                    return entries[at]
-                at += 1
-        return None
+    def all_that_fit(self, ask: Ask) -> Iterator[Entry]:
+        """The tightest first. Not to be moved meanwhile."""
+        first = self.first(ask)
+        return iter(()) if first is None else fitting(self.entries, ask, bisect_left(self.entries, first))
 
-    def first_outside(self, ask: Ask, after: Entry, closed: "frozenset[Room]") -> Entry | None:
-        """The tightest room that fits and is not closed, from this entry on."""
-        for at in range(bisect_left(self.entries, after), len(self.entries)):
-            entry = self.entries[at]
-            if entry[5] not in closed and ask.fits(entry):
-                return entry
-        return None
+
+def fitting(entries: list[Entry], ask: Ask, at: int = 0) -> Iterator[Entry]:
+    """Those that fit, from this place on; leaps over those with too few GPUs or CPUs."""
+    count = len(entries)
+    if ask.gpu:
+        at = max(at, bisect_left(entries, (ask.gpu,)))
+    while at < count:
+        level = entries[at][0]
+        if ask.cpu:
+            at = max(at, bisect_left(entries, (level, ask.cpu), at))
+        while at < count and entries[at][0] == level:
+            if ask.fits(entries[at]):
+                yield entries[at]
+            at += 1

@@ -22,7 +22,7 @@ from osmo_domain.placement.model import (
 )
 from osmo_domain.placement.room import Room
 from osmo_domain.placement.shape import in_order
-from osmo_domain.placement.usage import UNLIMITED, firm_limit, guaranteed, has_own_share, quota_of
+from osmo_domain.placement.usage import UNLIMITED, guaranteed, has_own_share, quota_of
 from osmo_domain.placement.verdict import Verdict
 from osmo_domain.placement.victims import Preemptor
 from osmo_domain.pool import Pool, Priority
@@ -69,6 +69,7 @@ class Round:
             self._low()
         finally:
             self._fitting.undo(0)
+            self._preemptor.restore()
         return self._decision
 
     def _full(self) -> bool:
@@ -162,10 +163,10 @@ class Round:
         if isinstance(gang, Verdict):
             return gang
         pool = gang.pool
-        verdict = self._over(waiters, group, self._usage.firm.get(pool.name, 0), firm_limit(pool))
+        verdict = self._over(waiters, group, self._usage.firm.get(pool.name, 0), gang.firm_limit)
         if verdict is not None:
             return verdict
-        closed, maximum = self._closed_to_firm(pool), quota_of(pool).maximum
+        closed, maximum = self._closed_to_firm(pool), gang.maximum
         excess = self._usage.total(pool.name) + waiters.gpus - maximum if maximum != UNLIMITED and waiters.gpus else 0
         if excess <= 0 and self._placed_or_promised(waiters, group, gang, closed):
             return self._told(group)
@@ -182,7 +183,7 @@ class Round:
         if isinstance(gang, Verdict):
             return gang
         pool = gang.pool
-        verdict = self._over(waiters, group, self._usage.total(pool.name), quota_of(pool).maximum)
+        verdict = self._over(waiters, group, self._usage.total(pool.name), gang.maximum)
         if verdict is not None:
             return verdict
         closed = self._closed_to_low(pool)
@@ -253,19 +254,13 @@ class Round:
 
     def _no_room(self, group: PendingGroup, gang: Gang, closed: Closed, heads: dict[str, Head]) -> Verdict:
         pool = gang.pool
-        if closed is not OPEN and self._would_fit(gang):
+        if closed is not OPEN and self._fitting.fits(gang):
             return Verdict(ReasonCode.AHEAD, head=self._in_whose_way(pool, heads))
         if pool.name not in heads:
             if not could_ever(self._floor, gang):
                 return Verdict(ReasonCode.NODE_FIT, "Even empty, the nodes could not take all of its tasks at once.")
             heads[pool.name] = Head(group.key, closed_for(self._floor, gang))
         return Verdict(ReasonCode.CAPACITY)
-
-    def _would_fit(self, gang: Gang) -> bool:
-        mark = self._fitting.mark()
-        rooms = self._fitting.place(gang)
-        self._fitting.undo(mark)
-        return rooms is not None
 
     def _in_whose_way(self, pool: Pool, heads: dict[str, Head]) -> GroupKey:
         head = heads.get(pool.name)

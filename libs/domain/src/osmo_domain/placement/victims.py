@@ -4,17 +4,18 @@ All candidates are LOW. Own LOW work of the pool may always be stopped; that of 
 guarantee. Work lost decides, so the youngest goes first; then how many groups would be stopped. Who turns out not to be needed is spared.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from osmo_domain.pending import Victim
-from osmo_domain.placement.gang import ZERO, Closed, Fitting, Gang
+from osmo_domain.placement.gang import Closed, Fitting, Gang
 from osmo_domain.placement.low_work import LowGroup
-from osmo_domain.placement.model import GroupKey, PendingGroup, Preemption
-from osmo_domain.placement.room import Ask, Entry, Room
+from osmo_domain.placement.model import GroupKey, Held, PendingGroup, Preemption
+from osmo_domain.placement.room import ZERO, Ask, Entry, Room
 from osmo_domain.placement.usage import Usage, guaranteed
 from osmo_domain.plan import Resources
 
@@ -25,7 +26,7 @@ SPARE_ROOMS: Final = 32
 """So many more rooms than needed are compared before the cheapest are taken; the youngest work is looked at first."""
 
 SPARING_EFFORT: Final = 20_000
-"""Victims times tasks up to which it is tried for each victim whether it can be spared."""
+"""Victims times tasks of a mixed gang up to which it is tried for each victim whether it can be spared; equals are counted, which costs little."""
 
 VICTIMS_NAMED: Final = 20
 
@@ -39,14 +40,18 @@ class Stopped(Struct):
 
 
 class Preemptor:
-    """For one round. Whoever is chosen counts as leaving from then on."""
+    """For one round. Whoever is chosen counts as leaving from then on, until `restore` at its end."""
 
     def __init__(self, board: "Board", fitting: Fitting, usage: Usage, now: datetime) -> None:
+        self._stage = _Stage(board, fitting, usage)
         self._board = board
         self._fitting = fitting
-        self._usage = usage
         self._now = now
-        self._stopped: dict[GroupKey, LowGroup] = {}
+
+    def restore(self) -> None:
+        """Leave the board as it was."""
+        for low in list(self._stage.stopped.values()):
+            self._stage.spare(low)
 
     def make_room(self, gang: Gang, group: PendingGroup, closed: Closed, excess: int) -> Stopped | None:
         """Stop what is needed so that the group can start, and take the places for it; None, and nothing changed, where that cannot be.
@@ -55,7 +60,7 @@ class Preemptor:
         """
         if not self._board.low.groups:
             return None
-        attempt = _Attempt(self._board, self._fitting, self._usage, self._stopped, gang, closed, self._now)
+        attempt = _Attempt(self._board, self._fitting, self._stage, gang, closed, self._now)
         mark = self._fitting.mark()
         if not (attempt.below_maximum(excess) and attempt.clear() and attempt.spare(mark, excess)):
             self._fitting.undo(mark)
@@ -70,38 +75,71 @@ class Preemptor:
         return Stopped(preemptions, named, tuple(room.name for room in attempt.rooms))
 
 
+class _Stage:
+    """Who has been stopped in this round, and what that makes of usage, rooms and candidates."""
+
+    def __init__(self, board: "Board", fitting: Fitting, usage: Usage) -> None:
+        self.usage = usage
+        self.stopped: dict[GroupKey, LowGroup] = {}
+        self._board = board
+        self._fitting = fitting
+        self._guarantees: dict[str, int] = {}
+
+    def stop(self, low: LowGroup) -> None:
+        self.stopped[low.key] = low
+        self._board.low.hide(low)
+        self.usage.add(low.pool, -low.gpus, low=True)
+        for room, held in self._places(low):
+            room.drop_low(held.pod)
+            self._fitting.soon.clear(room, held.resources)
+
+    def spare(self, low: LowGroup) -> None:
+        """Take that back."""
+        del self.stopped[low.key]
+        self._board.low.show(low)
+        self.usage.add(low.pool, low.gpus, low=True)
+        for room, held in self._places(low):
+            room.add_low(held)
+            self._fitting.soon.clear(room, held.resources, -1)
+
+    def _places(self, low: LowGroup) -> Iterator[tuple[Room, Held]]:
+        for held in low.held.values():
+            room = self._board.floor.rooms.get((held.backend, held.node))
+            if room is not None:
+                yield room, held
+
+    def beyond(self, pool: str) -> int:
+        """GPUs that the pool holds beyond its guarantee."""
+        guarantee = self._guarantees.get(pool)
+        if guarantee is None:
+            guarantee = self._guarantees[pool] = guaranteed(self._board.floor, pool)
+        return self.usage.total(pool) - guarantee
+
+
 class _Attempt:
     """The search for one group: `chosen` are those to be stopped for it, `rooms` its places then."""
 
     def __init__(
-        self,
-        board: "Board",
-        fitting: Fitting,
-        usage: Usage,
-        stopped: dict[GroupKey, LowGroup],
-        gang: Gang,
-        closed: Closed,
-        now: datetime,
+        self, board: "Board", fitting: Fitting, stage: _Stage, gang: Gang, closed: Closed, now: datetime
     ) -> None:
         self.chosen: dict[GroupKey, LowGroup] = {}
         self.rooms: list[Room] = []
-        self._board = board
+        self._low = board.low
         self._floor = board.floor
         self._fitting = fitting
-        self._usage = usage
-        self._stopped = stopped
+        self._stage = stage
         self._gang = gang
         self._pool = gang.pool
         self._closed = closed
         self._now = now
-        self._guarantees: dict[str, int] = {}
 
     def below_maximum(self, excess: int) -> bool:
         """Own work goes, the youngest first, until the pool is below its maximum."""
-        for low in self._candidates():
+        own = self._low.youngest(self._pool.backend, [self._pool.name]) if excess > 0 else ()
+        for low in list(own):
             if excess <= 0:
                 break
-            if low.pool == self._pool.name and low.gpus:
+            if low.gpus:
                 self._stop(low)
                 excess -= low.gpus
         return excess <= 0
@@ -140,7 +178,7 @@ class _Attempt:
     def _clear_for(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
         """Take `count` rooms for the ask, stopping whom it costs least."""
         count = self._take_what_is_there(ask, count, within)
-        if count and not self._enough(ask, count, within):
+        if count and not self._conceivable(ask, count, within):
             return False
         while count:
             rooms = self._cheapest(ask, count, within)
@@ -161,11 +199,11 @@ class _Attempt:
         return True
 
     def _take_what_is_there(self, ask: Ask, count: int, within: frozenset[Room] | None) -> int:
+        rooms = sorted(within, key=lambda each: each.name) if within is not None else []
         while count:
             if within is None:
                 room = self._fitting.find(ask, self._closed, soon=True)
             else:
-                rooms = sorted(within, key=lambda each: each.name)
                 room = self._fitting.find_within(ask, rooms, self._closed, soon=True)
             if room is None:
                 break
@@ -173,36 +211,50 @@ class _Attempt:
             count -= 1
         return count
 
-    def _enough(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
-        """Were all LOW work stopped: would there be room for so many? Cheap, and says no to most that is in vain."""
+    def _conceivable(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
+        """Could there be room for so many? By arithmetic alone, which says no to most that is in vain.
+
+        Every place needs so many GPUs that other pools hold; those with the smallest needs must not need more than others may be made to give.
+        """
+        stoppable = self._stoppable()
+        budget = sum(self._most_from(pool) for pool in stoppable)
+        needs: list[int] = []
         for kind in ask.kinds:
-            if kind in self._closed.kinds:
-                continue
-            for entry in kind.entries:
-                room: Room = entry[5]
-                if (room.low or room in self._fitting.soon) and self._open(room, ask, within):
-                    count -= ask.times(*self._without_low(room)[:4])
-                    if count <= 0:
+            for room in kind.yielders(ask.gpu) if kind not in self._closed.kinds else ():
+                if self._open(room, ask, within):
+                    for need in self._needs(room, ask, count, stoppable):
+                        insort(needs, need)
+                    del needs[count:]
+                    if len(needs) == count and sum(needs) <= budget:
                         return True
         return False
 
-    def _without_low(self, room: Room) -> Entry:
-        """What would be free, were all stopped here who may be."""
-        gpu, cpu, memory, storage, name, _ = self._fitting.later(room)
-        for held in room.low.values():
-            if held.key not in self._stopped and self._may_stop(held.pool):
-                asked = held.resources
-                gpu, cpu = gpu + asked.gpu, cpu + asked.cpu
-                memory, storage = memory + asked.memory_bytes, storage + asked.storage_bytes
-        return (gpu, cpu, memory, storage, name, room)
+    def _needs(self, room: Room, ask: Ask, count: int, stoppable: Collection[str]) -> Iterator[int]:
+        """For each place that the ask could have in this room: the GPUs that others must give up for it."""
+        offered = self._without_low(room, stoppable)
+        own = self._fitting.later(room)[0] + room.low_of.get(self._pool.name, ZERO)[0]
+        taken = 0
+        for number in range(1, min(count, ask.times(*offered[:4])) + 1):
+            needed = max(0, number * ask.gpu - own)
+            yield needed - taken
+            taken = needed
 
-    def _hopeless(self, room: Room, ask: Ask) -> bool:
-        """The GPUs alone are too few, even without any LOW work. The quickest of all questions."""
-        gpus: float = room.entry[0] + room.low_gpus
-        return gpus < ask.gpu and gpus + self._fitting.soon.get(room, ZERO)[0] < ask.gpu
+    def _most_from(self, pool: str) -> int:
+        """More GPUs cannot be got from the pool: with the last group that is stopped it falls below its guarantee, no further."""
+        if pool == self._pool.name:
+            return 0
+        return max(0, self._stage.beyond(pool) - 1 + self._low.largest(self._pool.backend, pool))
+
+    def _without_low(self, room: Room, stoppable: Collection[str]) -> Entry:
+        """What would be free, were all stopped here who may be."""
+        entry = self._fitting.later(room)
+        for pool, (gpu, cpu, memory, storage) in room.low_of.items():
+            if pool in stoppable:
+                entry = (entry[0] + gpu, entry[1] + cpu, entry[2] + memory, entry[3] + storage, room.name, room)
+        return entry
 
     def _open(self, room: Room, ask: Ask, within: frozenset[Room] | None) -> bool:
-        if self._hopeless(room, ask):
+        if room.yields is None or room.yields < ask.gpu:
             return False
         return ask.may_use(room) and room not in self._closed.rooms and (within is None or room in within)
 
@@ -210,7 +262,7 @@ class _Attempt:
         """Rooms that could be made to fit, those that cost least first. The rooms of the youngest work are compared."""
         found: list[tuple[float, int, str, Room]] = []
         seen: set[Room] = set()
-        for low in self._candidates():
+        for low in self._low.youngest(self._pool.backend, self._stoppable()):
             for room in self._rooms_of(low):
                 if room in seen or not self._open(room, ask, within):
                     continue
@@ -223,18 +275,15 @@ class _Attempt:
                 break
         return [room for _, _, _, room in sorted(found)]
 
-    def _candidates(self) -> Iterator[LowGroup]:
-        youngest = self._board.low.youngest(self._pool.backend)
-        return (low for low in youngest if low.key not in self._stopped and self._may_stop(low.pool))
+    def _stoppable(self) -> list[str]:
+        """Pools whose LOW work may be stopped now; the answer changes with every one that is."""
+        return [pool for pool in self._low.pools(self._pool.backend) if self._may_stop(pool)]
 
     def _may_stop(self, pool: str, beside: Sequence[LowGroup] = ()) -> bool:
-        """Work of this pool, when what was chosen and these have been; the answer changes with every one."""
+        """Work of this pool, when what was chosen and these have been."""
         if pool == self._pool.name:
             return True
-        guarantee = self._guarantees.get(pool)
-        if guarantee is None:
-            guarantee = self._guarantees[pool] = guaranteed(self._floor, pool)
-        return self._usage.total(pool) - sum(low.gpus for low in beside if low.pool == pool) > guarantee
+        return self._stage.beyond(pool) > sum(low.gpus for low in beside if low.pool == pool)
 
     def _rooms_of(self, low: LowGroup) -> list[Room]:
         rooms = self._floor.rooms
@@ -242,13 +291,11 @@ class _Attempt:
 
     def _on_room(self, room: Room, ask: Ask) -> list[LowGroup] | None:
         """The youngest of this room without whom the ask fits; nobody who need not go; None where it would not fit at all."""
-        if not ask.fits(self._without_low(room)):
+        stoppable = [pool for pool in room.low_of if self._may_stop(pool)]
+        if not ask.fits(self._without_low(room, stoppable)):
             return None
-        groups = {held.key: self._board.low.groups[held.key] for held in room.low.values()}
-        young = sorted(
-            (low for key, low in groups.items() if key not in self._stopped and self._may_stop(low.pool)),
-            key=lambda low: low.age,
-        )
+        groups = {held.key: self._low.groups[held.key] for held in room.low.values() if held.pool in stoppable}
+        young = sorted(groups.values(), key=lambda low: low.age)
         entry, going = self._fitting.later(room), list[LowGroup]()
         for low in young:
             if ask.fits(entry):
@@ -266,19 +313,12 @@ class _Attempt:
         return going
 
     def _stop(self, low: LowGroup) -> None:
-        self._move(low, 1)
-        self.chosen[low.key] = self._stopped[low.key] = low
+        self._stage.stop(low)
+        self.chosen[low.key] = low
 
     def _spare(self, low: LowGroup) -> None:
-        self._move(low, -1)
-        del self.chosen[low.key], self._stopped[low.key]
-
-    def _move(self, low: LowGroup, sign: int) -> None:
-        self._usage.add(low.pool, -sign * low.gpus, low=True)
-        for held in low.held.values():
-            room = self._floor.rooms.get((held.backend, held.node))
-            if room is not None:
-                self._fitting.clear(room, held.resources, sign)
+        self._stage.spare(low)
+        del self.chosen[low.key]
 
     def call_off(self) -> None:
         for low in list(self.chosen.values()):
@@ -290,20 +330,53 @@ class _Attempt:
         self._fitting.undo(mark)
         if not self._place():
             return False
-        if len(self.chosen) * self._gang.shape.tasks <= SPARING_EFFORT:
-            for low in sorted(self.chosen.values(), key=lambda low: (-low.lost(self._now), low.key)):
-                self._spare_one(low, mark, excess)
+        dearest = sorted(self.chosen.values(), key=lambda low: (-low.lost(self._now), low.key))
+        if self._gang.of_equals:
+            self._fitting.undo(mark)
+            self._spare_by_count(dearest, excess)
+            self._place()
+        elif len(dearest) * self._gang.shape.tasks <= SPARING_EFFORT:
+            for low in dearest:
+                if self._may_be_spared(low, excess):
+                    self._try_without(low, mark)
         return True
 
-    def _spare_one(self, low: LowGroup, mark: int, excess: int) -> None:
-        own = sum(each.gpus for each in self.chosen.values() if each.pool == self._pool.name and each is not low)
-        if own < excess:
-            return
+    def _may_be_spared(self, low: LowGroup, excess: int) -> bool:
+        """As far as the maximum of the pool says."""
+        if excess <= 0 or low.pool != self._pool.name:
+            return True
+        return sum(each.gpus for each in self.chosen.values() if each.pool == low.pool) - low.gpus >= excess
+
+    def _spare_by_count(self, dearest: Sequence[LowGroup], excess: int) -> None:
+        ((ask, count),) = self._gang.asks
+        places = {low.key: self._places_of(low, ask) for low in dearest}
+        most = count + sum(places.values())
+        over = self._fitting.places(ask, self._closed, soon=True, most=most) - count
+        for low in dearest:
+            lost = self._places_of(low, ask)
+            if lost <= over and self._may_be_spared(low, excess):
+                self._spare(low)
+                over -= lost
+
+    def _places_of(self, low: LowGroup, ask: Ask) -> int:
+        """How many fewer there would be, did it stay."""
+        fewer = 0
+        for room in self._rooms_of(low):
+            if ask.may_use(room) and room not in self._closed.rooms:
+                later = self._fitting.later(room)
+                fewer += _times(ask, later) - _times(ask, _freed(later, low, room.name, -1))
+        return fewer
+
+    def _try_without(self, low: LowGroup, mark: int) -> None:
         self._fitting.undo(mark)
         self._spare(low)
         if not self._place():
             self._stop(low)
             self._place()
+
+
+def _times(ask: Ask, entry: Entry) -> int:
+    return ask.times(*entry[:4]) if ask.fits(entry) else 0
 
 
 def _freed(entry: Entry, low: LowGroup, node: str, sign: int) -> Entry:
