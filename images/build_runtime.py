@@ -1,4 +1,4 @@
-"""`python images/build_runtime.py DIRECTORY`: build the relocatable runtime, as the image has it at /opt/osmo.
+"""`python -m images.build_runtime DIRECTORY`: build the relocatable runtime, as the image has it at /opt/osmo.
 
     osmo_exec            the starter (starter.c); osmo_ctrl, osmo_init and osmo are links to it
     runtime/ld.so        the dynamic loader
@@ -17,15 +17,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from images.interpreter import copy_interpreter
 from images.pack import pack
-from images.packages import copy_packages, member_folder
+from images.packages import copy_packages
 from images.shared_libraries import Unbuildable, copy_libraries, strip
-
-sys.path.insert(0, str(member_folder("osmo-runtime") / "src"))
-
 from osmo_runtime import image_layout
 
 SOURCES = Path(__file__).resolve().parent
@@ -96,7 +91,7 @@ def _same_for_everybody(target: Path) -> None:
 
 def main() -> int:
     if len(sys.argv) != 2:
-        sys.stderr.write(f"usage: {Path(sys.argv[0]).name} DIRECTORY\n")
+        sys.stderr.write("usage: python -m images.build_runtime DIRECTORY\n")
         return 2
     try:
         build_runtime(Path(sys.argv[1]))

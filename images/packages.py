@@ -1,6 +1,6 @@
 """Which Python packages the images hold, and copying those of the runtime from the environment that runs this build.
 
-`python images/packages.py NAME ...` prints the part of requirements.lock that the members NAME need, for `pip install --require-hashes --no-deps`.
+`python -m images.packages` prints the part of requirements.lock that the runtime is made of, for `pip install --require-hashes --no-deps`.
 """
 
 import importlib.metadata
