@@ -22,6 +22,12 @@ JSON: Final = "application/json"
 MERGE: Final = "application/merge-patch+json"
 STRATEGIC_MERGE: Final = "application/strategic-merge-patch+json"
 
+NAMES_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""To be accepted for a list: the metadata of its objects, without what they hold."""
+
+_Forms = tuple[str, str]
+"""Of what we send, and of what we want."""
+
 _PAUSES: Final = 5
 _TOO_MANY: Final = 429
 _LONGEST_PAUSE_S: Final = 30.0
@@ -51,6 +57,7 @@ class KubeApi:
         *,
         query: Query | None = None,
         content: str = JSON,
+        accept: str = JSON,
         within_s: float = 30,
     ) -> bytes:
         """The answer's body. Raises what `translate` makes of a failure.
@@ -60,7 +67,7 @@ class KubeApi:
         """
         renewed, pauses = False, 0
         while True:
-            answer = await self._once(method, path, body, query, content, within_s)
+            answer = await self._once(method, path, body, query, (content, accept), within_s)
             if isinstance(answer, bytes):
                 return answer
             error = translate(answer, f"{method} {path}")
@@ -86,7 +93,7 @@ class KubeApi:
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         """The lines of an answer that does not end soon, as they come in. Breaks when nothing comes for `silent_s`, and after `within_s`."""
         timeout = aiohttp.ClientTimeout(total=within_s, sock_connect=_CONNECT_S, sock_read=silent_s)
-        response = await self._open("GET", path, None, query, JSON, timeout)
+        response = await self._open("GET", path, None, query, (JSON, JSON), timeout)
         try:
             if response.status >= 300:
                 raise translate(await _refusal(response), f"watch {path}")
@@ -95,11 +102,11 @@ class KubeApi:
             response.close()
 
     async def _once(
-        self, method: str, path: str, body: Json | None, query: Query | None, content: str, within_s: float
+        self, method: str, path: str, body: Json | None, query: Query | None, forms: _Forms, within_s: float
     ) -> bytes | Answer:
         timeout = aiohttp.ClientTimeout(total=within_s, sock_connect=_CONNECT_S)
         async with self._rate.turn():
-            response = await self._open(method, path, body, query, content, timeout)
+            response = await self._open(method, path, body, query, forms, timeout)
             try:
                 return await response.read() if response.status < 300 else await _refusal(response)
             except LIBRARY_ERRORS as error:
@@ -113,10 +120,10 @@ class KubeApi:
         path: str,
         body: Json | None,
         query: Query | None,
-        content: str,
+        forms: _Forms,
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        headers = {"Content-Type": content, "Accept": JSON, "User-Agent": "osmo"}
+        headers = {"Content-Type": forms[0], "Accept": forms[1], "User-Agent": "osmo"}
         try:
             for proof in (await self._client.configuration.auth_settings()).values():
                 headers[proof["key"]] = proof["value"] or ""

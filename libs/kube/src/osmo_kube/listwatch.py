@@ -43,10 +43,14 @@ class Seen(NamedTuple, Generic[T]):
 
 
 class Batch(NamedTuple, Generic[T]):
-    """`synced` stands at the end of each list: everything that exists has been told, everything else has been told as gone."""
+    """`synced` stands at the end of each list: everything that exists has been told, everything else has been told as gone.
+
+    `began` is when that list was begun, in the loop's time: what was made before and has not been told is gone.
+    """
 
     seen: Sequence[Seen[T]]
     synced: bool
+    began: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +130,19 @@ class ListWatch(Generic[T]):
                 await self._pause()
 
     async def _list(self) -> AsyncGenerator[Batch[T], None]:
+        began = asyncio.get_running_loop().time()
         there: set[str] = set()
         query = {**self._query, "limit": PAGE}
         while True:
             page = _PAGE.decode(await self._api.call("GET", self._path, query=query, within_s=_LIST_WITHIN_S))
-            sightings = [self._read(raw) for raw in page.items or ()]
+            sightings = [each for raw in page.items or () if (each := self._sight(raw))]
             there.update(sighting.uid for sighting in sightings)
-            yield Batch([seen for each in sightings if (seen := self._note(each))], synced=False)
+            yield Batch([seen for each in sightings if (seen := self._note(each))], False, began)
             if not page.metadata.continue_token:
                 break
             query["continue"] = page.metadata.continue_token
         self._version = page.metadata.resource_version
-        yield Batch([self._forget(uid) for uid in self._known.keys() - there], synced=True)
+        yield Batch([self._forget(uid) for uid in self._known.keys() - there], True, began)
 
     async def _watch(self) -> AsyncGenerator[Batch[T], None]:
         """Until it is time to list again."""
@@ -163,7 +168,7 @@ class ListWatch(Generic[T]):
                 self._failures = 0
                 seen = [change for line in lines if (change := self._take(line))]
                 if seen:
-                    yield Batch(seen, synced=False)
+                    yield Batch(seen, False, 0.0)
 
     def _take(self, line: bytes) -> Seen[T] | None:
         try:
@@ -175,12 +180,22 @@ class ListWatch(Generic[T]):
             return None
         if change.type == "ERROR":
             raise _broken(bytes(change.object), self._path)
-        sighting = self._read(change.object)
+        sighting = self._sight(change.object)
+        if sighting is None:
+            return None
         self._version = sighting.version
         if change.type == "DELETED":
             self._known.pop(sighting.uid, None)
             return Seen(sighting.item, gone=True)
         return self._note(sighting)
+
+    def _sight(self, raw: Raw) -> Sighting[T] | None:
+        """One object that cannot be read must not blind us for the others."""
+        try:
+            return self._read(raw)
+        except msgspec.DecodeError as error:
+            log.error("an object that cannot be read is passed over", extra={"path": self._path, "why": str(error)})
+            return None
 
     def _note(self, sighting: Sighting[T]) -> Seen[T] | None:
         """What is news about it."""

@@ -11,7 +11,9 @@ from osmo_agent.ports import PodRuntime
 from osmo_agent.registration import RegistrationRefused
 from osmo_agent.settings import AgentSettings
 from osmo_agent.simulated import Journal, SimulatedCluster, SimulatedRuntime, parse_nodes
-from osmo_eventlog.nats import connect
+from osmo_eventlog.nats import AgentLogin, connect
+from osmo_eventlog.ports import Connection, Requests
+from osmo_eventlog.windowed import WindowedConnection
 from osmo_service.clock import Clock, SystemClock
 from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
@@ -20,7 +22,7 @@ from osmo_service.settings import BadSettings, load_settings
 
 
 def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
-    """Run until told to stop. Ends with a sentence where the settings are wrong or the backend's name is another cluster's."""
+    """Run until told to stop. Ends with a sentence where the settings are wrong, the backend's name is another cluster's, or our version too far."""
     settings = load_settings(AgentSettings, environ)
     set_up_logging(settings.log_level)
     try:
@@ -33,16 +35,38 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
 async def _opened(settings: AgentSettings) -> AsyncIterator[App]:
     rng, clock = random.Random(), SystemClock()
     async with (
-        open_runtime(settings, clock) as runtime,
-        connect(settings.nats_url, name=f"agent-{settings.backend}", rng=rng) as connection,
+        open_connection(settings, rng) as connection,
+        open_runtime(settings, clock, rng, connection.requests) as runtime,
         open_app(settings, connection, clock, rng, runtime) as app,
     ):
         yield app
 
 
 @asynccontextmanager
-async def open_runtime(settings: AgentSettings, clock: Clock) -> AsyncIterator[PodRuntime]:
-    """The adapter that the settings name, over state under `state_dir`. Pods outlive it."""
+async def open_connection(settings: AgentSettings, rng: random.Random) -> AsyncIterator[Connection]:
+    """To the log: with a token as this backend's agent, who sees nothing but its own; without one as whoever the URL says."""
+    token_file = Path(settings.backend_token_file) if settings.backend_token_file else None
+    try:
+        login = AgentLogin(settings.backend, token_file, settings.nats_ca_file)
+        options = login.options()
+    except OSError as error:
+        raise BadSettings(f"OSMO_NATS_CA_FILE={settings.nats_ca_file} cannot be read: {error}") from error
+    name = f"agent-{settings.backend}"
+    async with connect(settings.nats_url, name=name, rng=rng, options=options) as connection:
+        yield WindowedConnection(connection, settings.backend) if token_file is not None else connection
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: AgentSettings, clock: Clock, rng: random.Random, requests: Requests
+) -> AsyncIterator[PodRuntime]:
+    """The adapter that the settings name, over state under `state_dir`; on Kubernetes, over state in the cluster. Pods outlive it."""
+    if settings.runtime == "kubernetes":
+        from osmo_agent.kubernetes import open_kubernetes
+
+        async with open_kubernetes(settings, requests, clock, rng, os.environ) as kubernetes:
+            yield kubernetes
+        return
     if not settings.state_dir:
         raise BadSettings("OSMO_STATE_DIR is not set: it says where pods are remembered")
     state_dir = Path(settings.state_dir)

@@ -14,6 +14,10 @@ class AgentSettings(Struct, frozen=True):
     backend: str = "default"
     runtime: Literal["process", "simulated", "kubernetes"] = "process"
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_ca_file: str = ""
+    """Certificates that are trusted for `tls://` and `wss://`; empty = those of the system."""
+    backend_token_file: str = ""
+    """The agent's token, read again at every connect. Empty: the URL says who we are, and we may do everything there (development)."""
     state_dir: str = ""
     log_router_url: str = "http://127.0.0.1:8010"
     service_url: str = ""
@@ -29,6 +33,12 @@ class AgentSettings(Struct, frozen=True):
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     pods_at_once: int = 32
     """Requests to the API server under way at once."""
+    requests_per_s: float = 400
+    """Requests to the API server in a second, over time."""
+    cluster_domain: str = "cluster.local"
+    """What names of services end with in the cluster."""
+    pod_grace_s: int = 30
+    """What a pod that is told to end gets."""
     heartbeat_every_s: float = 10
     nodes_every_s: float = 10
     node_repeat_s: float = 600
