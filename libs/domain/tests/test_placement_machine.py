@@ -277,6 +277,10 @@ class Cluster(RuleBasedStateMachine):
     def every_room_is_as_its_load_says(self) -> None:
         for room in self.board.floor.rooms.values():
             assert room.entry == room.as_it_is()
+            here = [held for held in self.pods.values() if held.node == room.name]
+            going = sum(held.resources.gpu for held in here if held.leaving or held.priority is LOW)
+            assert room.yields in (None, room.entry[0] + going)
+            assert (room.yields is None) <= (going == 0)
 
 
 def _gpus(one: PendingGroup) -> int:

@@ -87,6 +87,20 @@ def test_nobody_is_stopped_in_vain() -> None:
     assert waits(beyond) == {"a": "quota"}
 
 
+def test_own_work_goes_where_others_cannot_give_enough_for_the_cheapest_to_do() -> None:
+    """q may give up one group, and the cheapest first choice would spend that where own work could go as well."""
+    shared = [pool("p", guarantee=12), pool("q", guarantee=4)]
+    running = [
+        *runs("young", ("n00", 4), priority=LOW, pool="q", minutes=1),
+        *runs("own", ("n00", 4), priority=LOW, minutes=60),
+        *runs("other", ("n01", 4), priority=LOW, pool="q", minutes=2),
+        *runs("firm", ("n01", 4)),
+    ]
+    half_a_node = gpus(4, cpu=40)
+    decision = decide([group("a", half_a_node, half_a_node)], shared, nodes(2), running)
+    assert stopped(decision) == {"own", "other"}
+
+
 def test_low_work_stops_nobody() -> None:
     decision = decide([group("a", gpus(8), priority=LOW)], [pool("p", guarantee=8)], nodes(1), full(1, priority=LOW))
     assert not decision.preemptions

@@ -8,7 +8,7 @@ from heapq import merge
 
 from osmo_domain.placement.model import GroupKey, Held, PodKey
 
-_Age = tuple[float, str, str]
+Age = tuple[float, str, str]
 
 
 class LowGroup:
@@ -26,7 +26,7 @@ class LowGroup:
         self.nodes: tuple[str, ...] = ()
 
     @property
-    def age(self) -> _Age:
+    def age(self) -> Age:
         """Smaller is younger."""
         return -self.since, *self.key
 
@@ -40,7 +40,7 @@ class LowWork:
 
     def __init__(self) -> None:
         self.groups: dict[GroupKey, LowGroup] = {}
-        self._by_age: dict[str, dict[str, list[_Age]]] = {}
+        self._by_age: dict[str, dict[str, list[Age]]] = {}
         self._sizes: dict[str, dict[str, Counter[int]]] = {}
 
     def add(self, held: Held) -> None:

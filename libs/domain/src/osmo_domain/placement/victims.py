@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from osmo_domain.pending import Victim
 from osmo_domain.placement.gang import Closed, Fitting, Gang
-from osmo_domain.placement.low_work import LowGroup
+from osmo_domain.placement.low_work import Age, LowGroup
 from osmo_domain.placement.model import GroupKey, Held, PendingGroup, Preemption
-from osmo_domain.placement.room import ZERO, Ask, Entry, Room
+from osmo_domain.placement.room import Ask, Entry, Room
 from osmo_domain.placement.usage import Usage, guaranteed
 from osmo_domain.plan import Resources
 
@@ -58,13 +58,8 @@ class Preemptor:
 
         `excess` GPUs must be given up by its own pool, whatever is free.
         """
-        if not self._board.low.groups:
-            return None
-        attempt = _Attempt(self._board, self._fitting, self._stage, gang, closed, self._now)
-        mark = self._fitting.mark()
-        if not (attempt.below_maximum(excess) and attempt.clear() and attempt.spare(mark, excess)):
-            self._fitting.undo(mark)
-            attempt.call_off()
+        attempt = self._succeed(gang, closed, excess) if self._board.low.groups else None
+        if attempt is None:
             return None
         why = f"{group.priority} work of pool {gang.pool.name} needs {gang.shape.gpus} GPUs within its guarantee."
         chosen = list(attempt.chosen.values())
@@ -73,6 +68,18 @@ class Preemptor:
         ]
         named = tuple(Victim(*low.key, low.gpus) for low in chosen[:VICTIMS_NAMED])
         return Stopped(preemptions, named, tuple(room.name for room in attempt.rooms))
+
+    def _succeed(self, gang: Gang, closed: Closed, excess: int) -> "_Attempt | None":
+        """The cheapest victims; where those of other pools would have to give too much, own work before theirs."""
+        mark = self._fitting.mark()
+        for own_first in (False, True):
+            attempt = _Attempt(self._board, self._fitting, self._stage, gang, closed, self._now, own_first=own_first)
+            if attempt.below_maximum(excess) and attempt.clear() and attempt.spare(mark, excess):
+                return attempt
+            self._fitting.undo(mark)
+            if not attempt.call_off():
+                break
+        return None
 
 
 class _Stage:
@@ -120,7 +127,15 @@ class _Attempt:
     """The search for one group: `chosen` are those to be stopped for it, `rooms` its places then."""
 
     def __init__(
-        self, board: "Board", fitting: Fitting, stage: _Stage, gang: Gang, closed: Closed, now: datetime
+        self,
+        board: "Board",
+        fitting: Fitting,
+        stage: _Stage,
+        gang: Gang,
+        closed: Closed,
+        now: datetime,
+        *,
+        own_first: bool,
     ) -> None:
         self.chosen: dict[GroupKey, LowGroup] = {}
         self.rooms: list[Room] = []
@@ -132,6 +147,7 @@ class _Attempt:
         self._pool = gang.pool
         self._closed = closed
         self._now = now
+        self._own_first = own_first
 
     def below_maximum(self, excess: int) -> bool:
         """Own work goes, the youngest first, until the pool is below its maximum."""
@@ -178,9 +194,7 @@ class _Attempt:
     def _clear_for(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
         """Take `count` rooms for the ask, stopping whom it costs least."""
         count = self._take_what_is_there(ask, count, within)
-        if count and not self._conceivable(ask, count, within):
-            return False
-        while count:
+        while count and self._conceivable(ask, count, within):
             rooms = self._cheapest(ask, count, within)
             left = count
             for room in rooms:
@@ -196,7 +210,7 @@ class _Attempt:
                     return True
             if count == left:
                 return False
-        return True
+        return not count
 
     def _take_what_is_there(self, ask: Ask, count: int, within: frozenset[Room] | None) -> int:
         rooms = sorted(within, key=lambda each: each.name) if within is not None else []
@@ -216,23 +230,34 @@ class _Attempt:
 
         Every place needs so many GPUs that other pools hold; those with the smallest needs must not need more than others may be made to give.
         """
-        stoppable = self._stoppable()
-        budget = sum(self._most_from(pool) for pool in stoppable)
+        others = {pool for pool in self._stoppable() if pool != self._pool.name}
+        budget = sum(self._most_from(pool) for pool in others)
         needs: list[int] = []
         for kind in ask.kinds:
             for room in kind.yielders(ask.gpu) if kind not in self._closed.kinds else ():
-                if self._open(room, ask, within):
-                    for need in self._needs(room, ask, count, stoppable):
+                own, lent = self._gpus_of(room, others)
+                if own + lent >= ask.gpu and own + budget >= ask.gpu and self._open(room, ask, within):
+                    for need in self._needs(room, ask, count, own, others):
                         insort(needs, need)
                     del needs[count:]
                     if len(needs) == count and sum(needs) <= budget:
                         return True
         return False
 
-    def _needs(self, room: Room, ask: Ask, count: int, stoppable: Collection[str]) -> Iterator[int]:
+    def _gpus_of(self, room: Room, others: Collection[str]) -> tuple[int, int]:
+        """How many would be free without own LOW work; and how many these others hold with theirs."""
+        own: int = self._fitting.later(room)[0]
+        lent = 0
+        for pool, amounts in room.low_of.items():
+            if pool == self._pool.name:
+                own += amounts[0]
+            elif pool in others:
+                lent += amounts[0]
+        return own, lent
+
+    def _needs(self, room: Room, ask: Ask, count: int, own: int, others: Collection[str]) -> Iterator[int]:
         """For each place that the ask could have in this room: the GPUs that others must give up for it."""
-        offered = self._without_low(room, stoppable)
-        own = self._fitting.later(room)[0] + room.low_of.get(self._pool.name, ZERO)[0]
+        offered = self._without_low(room, {self._pool.name, *others})
         taken = 0
         for number in range(1, min(count, ask.times(*offered[:4])) + 1):
             needed = max(0, number * ask.gpu - own)
@@ -240,9 +265,7 @@ class _Attempt:
             taken = needed
 
     def _most_from(self, pool: str) -> int:
-        """More GPUs cannot be got from the pool: with the last group that is stopped it falls below its guarantee, no further."""
-        if pool == self._pool.name:
-            return 0
+        """More GPUs cannot be got from another pool: with the last group that is stopped it falls below its guarantee, no further."""
         return max(0, self._stage.beyond(pool) - 1 + self._low.largest(self._pool.backend, pool))
 
     def _without_low(self, room: Room, stoppable: Collection[str]) -> Entry:
@@ -260,7 +283,7 @@ class _Attempt:
 
     def _cheapest(self, ask: Ask, count: int, within: frozenset[Room] | None) -> list[Room]:
         """Rooms that could be made to fit, those that cost least first. The rooms of the youngest work are compared."""
-        found: list[tuple[float, int, str, Room]] = []
+        found: list[tuple[int, float, int, str, Room]] = []
         seen: set[Room] = set()
         for low in self._low.youngest(self._pool.backend, self._stoppable()):
             for room in self._rooms_of(low):
@@ -270,10 +293,14 @@ class _Attempt:
                 victims = self._on_room(room, ask)
                 if victims:
                     lost = sum(each.lost(self._now) for each in victims)
-                    found.append((lost, len(victims), room.name, room))
-            if len(found) >= count + SPARE_ROOMS:
+                    found.append((self._lent(victims), lost, len(victims), room.name, room))
+            if len(found) >= count + SPARE_ROOMS and not self._own_first:
                 break
-        return [room for _, _, _, room in sorted(found)]
+        return [room for *_, room in sorted(found)]
+
+    def _lent(self, victims: Sequence[LowGroup]) -> int:
+        """GPUs of other pools, where that comes first."""
+        return sum(low.gpus for low in victims if low.pool != self._pool.name) if self._own_first else 0
 
     def _stoppable(self) -> list[str]:
         """Pools whose LOW work may be stopped now; the answer changes with every one that is."""
@@ -295,7 +322,7 @@ class _Attempt:
         if not ask.fits(self._without_low(room, stoppable)):
             return None
         groups = {held.key: self._low.groups[held.key] for held in room.low.values() if held.pool in stoppable}
-        young = sorted(groups.values(), key=lambda low: low.age)
+        young = sorted(groups.values(), key=self._before)
         entry, going = self._fitting.later(room), list[LowGroup]()
         for low in young:
             if ask.fits(entry):
@@ -312,6 +339,9 @@ class _Attempt:
                 going.remove(low)
         return going
 
+    def _before(self, low: LowGroup) -> tuple[bool, Age]:
+        return self._own_first and low.pool != self._pool.name, low.age
+
     def _stop(self, low: LowGroup) -> None:
         self._stage.stop(low)
         self.chosen[low.key] = low
@@ -320,9 +350,12 @@ class _Attempt:
         self._stage.spare(low)
         del self.chosen[low.key]
 
-    def call_off(self) -> None:
+    def call_off(self) -> bool:
+        """Stop nobody. True where others had been chosen, so that it might go better with own work first."""
+        lent = any(low.pool != self._pool.name for low in self.chosen.values())
         for low in list(self.chosen.values()):
             self._spare(low)
+        return lent
 
     def spare(self, mark: int, excess: int) -> bool:
         """Let go whoever is not needed after all, the dearest first, and take the places for good. False where what was cleared room by room does
