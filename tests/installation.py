@@ -50,9 +50,9 @@ class Installation:
 
     @property
     def nats_url(self) -> str:
-        token = (self.data_dir / "nats.token").read_text(encoding="ascii")
+        password = (self.data_dir / "nats.password").read_text(encoding="ascii")
         port = json.loads((self.data_dir / "ports.json").read_text(encoding="ascii"))["nats"]
-        return f"nats://{token}@127.0.0.1:{port}"
+        return f"nats://osmo:{password}@127.0.0.1:{port}"
 
     @property
     def database_socket(self) -> str:

@@ -260,8 +260,8 @@ def test_the_number_of_shards_is_chosen_once(tmp_path: Path) -> None:
 
 
 def test_each_shard_has_a_scheduler_and_every_service_knows_how_many_there_are(tmp_path: Path) -> None:
-    where = Addresses("nats://x", "postgresql://x", "127.0.0.1", 8000, "http://x", Ports(nats=1, log_router=2))
-    wanted = services(DataDir(tmp_path), where, log_level="INFO", simulated_nodes=None, shards=2)
+    where = Addresses("nats://x", "", "postgresql://x", "127.0.0.1", 8000, "http://x", Ports(nats=1, log_router=2))
+    wanted = services(DataDir(tmp_path), where, log_level="INFO", shards=2)
     schedulers = {each.name: each.settings["OSMO_SHARD"] for each in wanted if each.module == "osmo_scheduler.__main__"}
     assert schedulers == {"scheduler": "0", "scheduler-1": "1"}
     assert {each.settings["OSMO_SHARDS"] for each in wanted} == {"2"}

@@ -2,14 +2,19 @@
 
 import argparse
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from osmo_cli.directories import state_dir
 from osmo_cli.errors import UserError
 from osmo_cli.session import Session
+from osmo_cli.up.layout import LOOPBACK
+
+if TYPE_CHECKING:
+    from osmo_cli.up.nats_server import AgentDoor
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 NODES = re.compile(r"[1-9][0-9]*x[0-9]+")
 
 
@@ -25,6 +30,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="add a pool `simulated`, e.g. 25x8: 25 nodes with 8 GPUs",
     )
     parser.add_argument(
+        "--agents-listen",
+        type=_listen,
+        metavar="HOST:PORT",
+        help="also let agents of other clusters in, over WebSocket on this address (not at all)",
+    )
+    parser.add_argument(
+        "--agents-cert",
+        type=Path,
+        metavar="FILE",
+        help="certificate for --agents-listen (PEM); without it tokens pass in the clear",
+    )
+    parser.add_argument("--agents-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    parser.add_argument(
         "--log-level", dest="service_log_level", choices=LOG_LEVELS, default="INFO", help="how much services log (INFO)"
     )
     parser.set_defaults(run=run)
@@ -38,6 +56,7 @@ def run(session: Session) -> int:
         raise UserError(
             f"--host {args.host} is not this machine alone. `osmo up` lets in whoever reaches it, under any name: it listens on 127.0.0.1 only."
         )
+    door = _door(args, environ)
     chosen = args.data_dir or state_dir(environ) / "up"
     return up(
         Options(
@@ -49,8 +68,34 @@ def run(session: Session) -> int:
             nats_url=environ.get("OSMO_NATS_URL") or None,
             database_url=environ.get("OSMO_DATABASE_URL") or None,
             environ=environ,
+            door=door,
         )
     )
+
+
+def _door(args: argparse.Namespace, environ: Mapping[str, str]) -> "AgentDoor | None":
+    from osmo_cli.up.nats_server import AgentDoor
+
+    files = [path for path in (args.agents_cert, args.agents_key) if path is not None]
+    if args.agents_listen is None:
+        if files:
+            raise UserError("--agents-cert and --agents-key belong to --agents-listen.")
+        return None
+    if environ.get("OSMO_NATS_URL"):
+        raise UserError("--agents-listen is for the NATS server of `osmo up`, and OSMO_NATS_URL names another.")
+    if len(files) == 1:
+        raise UserError("--agents-cert and --agents-key belong together.")
+    for path in files:
+        if not path.is_file():
+            raise UserError(f"There is no file {path}.")
+    return AgentDoor(*args.agents_listen, *(path.resolve() for path in files))
+
+
+def _listen(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is not like 0.0.0.0:4443")
+    return host.strip("[]"), _port(port)
 
 
 def _port(text: str) -> int:

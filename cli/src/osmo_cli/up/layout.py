@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from osmo_cli.errors import UserError
 
 KEPT_LOGS = 3
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,23 @@ class DataDir:
         """What credentials are encrypted with. Whoever loses it loses them, and nothing else."""
         return self.root / "credential.key"
 
+    @property
+    def nats_password(self) -> Path:
+        """Of our own services."""
+        return self.root / "nats.password"
+
+    @property
+    def nats_issuer(self) -> Path:
+        """What the gateway signs with when it tells nats-server about an agent."""
+        return self.root / "nats-issuer.seed"
+
     def backend(self, name: str) -> Path:
         """Where the agent of this backend remembers its pods."""
         return self.root / "backends" / name
+
+    def backend_token(self, name: str) -> Path:
+        """What the agent of this backend shows to nats-server."""
+        return self.backend(name) / "token"
 
     def log(self, name: str) -> Path:
         return self.root / "logs" / f"{name}.log"
@@ -78,10 +94,15 @@ class DataDir:
 
 def secret(path: Path) -> str:
     """The secret in this file; made at the first call, readable by its owner only."""
+    return kept(path, lambda: secrets.token_hex(32))
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The same for what `make` makes."""
     with suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+            file.write(make())
     return path.read_text(encoding="ascii")
 
 

@@ -13,11 +13,11 @@ from osmo_cli.up import streams
 from osmo_cli.up.layout import DataDir, choose_ports, choose_shards, is_free, rotate
 from osmo_cli.up.leftovers import end_leftovers
 from osmo_cli.up.lock import locked
-from osmo_cli.up.nats_server import NatsServer
+from osmo_cli.up.nats_server import AgentDoor, NatsServer
 from osmo_cli.up.postgres import Postgres
 from osmo_cli.up.probe import pools_online, running_tasks
 from osmo_cli.up.seed import write_seed
-from osmo_cli.up.services import Addresses, Service, services
+from osmo_cli.up.services import Addresses, Service, agents, backend_tokens, services
 from osmo_cli.up.supervisor import Interrupted, Supervisor, say_on_stderr
 
 SERVERS_WITHIN_S = 60.0
@@ -37,6 +37,7 @@ class Options:
     nats_url: str | None
     database_url: str | None
     environ: Mapping[str, str]
+    door: AgentDoor | None = None
 
     @property
     def url(self) -> str:
@@ -91,26 +92,33 @@ class _Run:
         options, data_dir = self._options, self._data_dir
         say_on_stderr(f"osmo up: state in {data_dir.root}")
         ports = choose_ports(data_dir.root)
-        nats = None if options.nats_url else NatsServer(data_dir, ports.nats)
+        nats = None if options.nats_url else NatsServer(data_dir, ports.nats, options.door)
         postgres = None if options.database_url else Postgres(data_dir)
         self._start_servers(nats, postgres)
         nats_url = options.nats_url or (nats.url if nats else "")
         database_url = options.database_url or (postgres.url if postgres else "")
-        where = Addresses(nats_url, database_url, options.host, options.port, options.url, ports)
+        agents_url = nats.agents_url if nats else ""
+        where = Addresses(
+            nats_url, agents_url, database_url, options.host, options.port, options.url, ports, options.door
+        )
         write_seed(
-            data_dir.seed, storage=data_dir.storage, base_url=options.url, simulated=bool(options.simulated_nodes)
+            data_dir.seed,
+            storage=data_dir.storage,
+            base_url=options.url,
+            simulated=bool(options.simulated_nodes),
+            tokens=backend_tokens(data_dir, options.pools) if agents_url else {},
         )
         wanted = services(
             data_dir,
             where,
             log_level=options.log_level,
-            simulated_nodes=options.simulated_nodes,
             shards=choose_shards(data_dir.root, options.environ.get("OSMO_SHARDS", "")),
         )
-        _import(wanted)
+        coming = agents(data_dir, where, log_level=options.log_level, simulated_nodes=options.simulated_nodes)
+        _import([*wanted, *coming])
         self._await_servers(nats, postgres)
         self._supervisor.run_once(streams.birth(data_dir, nats_url), within_s=SERVERS_WITHIN_S)
-        self._start_services(wanted)
+        self._start_services(wanted, coming)
         self._say_ready()
 
     def _start_servers(self, *servers: NatsServer | Postgres | None) -> None:
@@ -128,15 +136,18 @@ class _Run:
         if postgres is not None:
             postgres.create_database()
 
-    def _start_services(self, wanted: Sequence[Service]) -> None:
+    def _start_services(self, wanted: Sequence[Service], coming: Sequence[Service]) -> None:
         supervisor, options = self._supervisor, self._options
-        names = [service.name for service in wanted]
+        names = [service.name for service in (*wanted, *coming)]
         say_on_stderr(f"starting {', '.join(names)} ...")
         # What is imported by now is shared by all services; frozen, no collection of theirs touches (and so copies) it.
         gc.freeze()
-        for service in wanted:
-            self._services.append(service.name)
-            supervisor.start(service.birth(self._data_dir, options.environ))
+        for services_now in (wanted, coming):
+            for service in services_now:
+                self._services.append(service.name)
+                supervisor.start(service.birth(self._data_dir, options.environ))
+            if services_now is wanted:
+                supervisor.wait_until("gateway", lambda: supervisor.all_ready(["gateway"]), within_s=SERVICES_WITHIN_S)
         supervisor.wait_until("services", lambda: supervisor.all_ready(names), within_s=SERVICES_WITHIN_S)
         supervisor.wait_until(
             "pools", lambda: pools_online(options.host, options.port, options.pools), within_s=SERVICES_WITHIN_S
@@ -144,6 +155,9 @@ class _Run:
 
     def _say_ready(self) -> None:
         options = self._options
+        if options.door is not None:
+            clear = "" if options.door.certificate else ", without TLS: their tokens can be read on the way"
+            say_on_stderr(f"agents of other clusters come in at {options.door.url}{clear}")
         say_on_stderr(f"everything runs after {time.monotonic() - self._began:.1f} s; Ctrl-C ends it")
         if options.url != "http://127.0.0.1:8000":
             say_on_stderr(f"log in with: osmo login {options.url} --method dev --username {_user(options.environ)}")

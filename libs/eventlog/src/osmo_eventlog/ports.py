@@ -190,6 +190,14 @@ class Requests(Protocol):
         ...
 
 
+class Clients(Protocol):
+    """Who is connected. Only a gateway that lets agents in needs it."""
+
+    async def send_away(self, users: set[str]) -> int:
+        """End every connection that was let in under one of these names; how many were found."""
+        ...
+
+
 class Connection(Protocol):
     """All of it, over one connection. What `connect` of an adapter yields and a service's app.py takes apart."""
 

@@ -18,13 +18,14 @@ from osmo_domain.commit import CommitCodec
 from osmo_domain.errors import Rejected, Stale
 from osmo_eventlog import subjects as s
 from osmo_eventlog.matching import matches
-from osmo_eventlog.ports import EventLog, LastPerSubject, Recorded, Seq, Snapshots
+from osmo_eventlog.ports import Blobs, EventLog, LastPerSubject, Recorded, Seq, Snapshots
 from osmo_eventlog.streams import command_consumer
 
 log = logging.getLogger("osmo.eventlog.window")
 
 PAGE_BYTES: Final = 256 * 1024
 PAGE: Final = 500
+PART_BYTES: Final = 512 * 1024
 
 
 class Last(Struct, frozen=True, tag="last"):
@@ -80,7 +81,38 @@ class KeptSnapshot(Struct, frozen=True, tag="kept_snapshot"):
     name: str
 
 
-Question = Last | Load | LastOfEach | Newest | Register | DeclareConsumer | KeepSnapshot | KeptSnapshot
+class BlobPart(Struct, frozen=True, tag="blob_part"):
+    """The blob from `offset` on: a page. Whoever can name a digest was told it, or has the bytes."""
+
+    digest: str
+    offset: int = 0
+
+
+class KeepBlob(Struct, frozen=True, tag="keep_blob"):
+    """Keep these bytes, which are a blob or a part of one."""
+
+    data: bytes
+
+
+class JoinBlob(Struct, frozen=True, tag="join_blob"):
+    """Keep what these parts are together."""
+
+    parts: tuple[str, ...]
+
+
+Question = (
+    Last
+    | Load
+    | LastOfEach
+    | Newest
+    | Register
+    | DeclareConsumer
+    | KeepSnapshot
+    | KeptSnapshot
+    | BlobPart
+    | KeepBlob
+    | JoinBlob
+)
 
 
 class Found(Struct, frozen=True, tag="found"):
@@ -95,6 +127,20 @@ class At(Struct, frozen=True, tag="at"):
     seq: Seq = 0
 
 
+class Part(Struct, frozen=True, tag="part"):
+    data: bytes
+    size: int
+    """Of the whole blob."""
+
+
+class Kept(Struct, frozen=True, tag="kept"):
+    digest: str
+
+
+class NoSuchBlob(Struct, frozen=True, tag="no_such_blob"):
+    digest: str
+
+
 class NotExpected(Struct, frozen=True, tag="stale"):
     message: str
 
@@ -106,7 +152,7 @@ class Denied(Struct, frozen=True, tag="denied"):
     message: str
 
 
-Answer = Found | At | NotExpected | Denied
+Answer = Found | At | Part | Kept | NoSuchBlob | NotExpected | Denied
 
 ENCODER: Final = msgspec.msgpack.Encoder()
 _QUESTION: Final[msgspec.msgpack.Decoder[Question]] = msgspec.msgpack.Decoder(Question)
@@ -119,9 +165,10 @@ RegistrationCheck = Callable[[str, BackendRegistered], Awaitable[None]]
 class Window:
     """Answers every agent about its own records. `answer` goes to `Requests.serve_each`."""
 
-    def __init__(self, events: EventLog, snapshots: Snapshots, check: RegistrationCheck) -> None:
+    def __init__(self, events: EventLog, snapshots: Snapshots, blobs: Blobs, check: RegistrationCheck) -> None:
         self._events = events
         self._snapshots = snapshots
+        self._blobs = blobs
         self._check = check
 
     async def answer(self, subject: str, data: bytes) -> bytes:
@@ -134,6 +181,8 @@ class Window:
         except Rejected as rejected:
             log.warning("an agent was refused", extra={"backend": backend, "code": rejected.code})
             return ENCODER.encode(Denied(rejected.code, rejected.message))
+        except KeyError as error:
+            return ENCODER.encode(NoSuchBlob(str(error.args[0])))
         except msgspec.DecodeError as error:
             return ENCODER.encode(Denied("window.bad_question", f"the question cannot be read: {error}"))
 
@@ -168,6 +217,18 @@ class Window:
                 _check(name == own_snapshot(backend), backend, name)
                 kept = await self._snapshots.get(name)
                 return Found((("", 0, kept, "", 0.0),) if kept is not None else ())
+            case BlobPart() | KeepBlob() | JoinBlob():
+                return await self._blob(question)
+
+    async def _blob(self, question: BlobPart | KeepBlob | JoinBlob) -> Answer:
+        match question:
+            case BlobPart(digest, offset):
+                whole = await self._blobs.get(digest)
+                return Part(whole[offset : offset + PART_BYTES], len(whole))
+            case KeepBlob(data):
+                return Kept(await self._blobs.put(data))
+            case JoinBlob(parts):
+                return Kept(await self._blobs.put(b"".join([await self._blobs.get(part) for part in parts])))
 
     async def _last_of_each(self, stream: str, subject: str, after: Seq) -> Answer:
         newest = await self._events.last(stream, subject)

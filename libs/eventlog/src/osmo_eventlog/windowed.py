@@ -39,7 +39,7 @@ class WindowPane:
         self._requests = requests
         self._subject = s.agent_window(backend)
 
-    async def ask(self, question: w.Question) -> w.Found | w.At:
+    async def ask(self, question: w.Question) -> w.Found | w.At | w.Part | w.Kept | w.NoSuchBlob:
         """Raises Transient where nobody answers now, Stale, or Rejected with the reason."""
         data = await self._requests.ask(self._subject, w.ENCODER.encode(question), timeout_s=_WITHIN_S)
         answer = _ANSWER.decode(data)
@@ -53,14 +53,17 @@ class WindowPane:
         """What was found, and whether there is more."""
         answer = await self.ask(question)
         if not isinstance(answer, w.Found):
-            raise Transient(f"{self._subject} gave another answer than asked for")
+            raise self.unexpected(answer)
         return [Recorded(stream, *one) for one in answer.records], answer.more
 
     async def position(self, question: w.Question) -> Seq:
         answer = await self.ask(question)
         if not isinstance(answer, w.At):
-            raise Transient(f"{self._subject} gave another answer than asked for")
+            raise self.unexpected(answer)
         return answer.seq
+
+    def unexpected(self, answer: w.Answer) -> Transient:
+        return Transient(f"{self._subject} answered {type(answer).__name__} to another question")
 
 
 class WindowedLog:
@@ -166,16 +169,46 @@ class WindowedSnapshots:
         return found[0].data if found else None
 
 
-class WindowedConnection:
-    """`Connection`, as far as an agent may, over one that is let in as this agent. `blobs` are what data gives to agents."""
+class WindowedBlobs:
+    """In parts that fit into messages; nothing of a part is fetched or sent twice while it works."""
 
-    def __init__(self, direct: Connection, backend: str, blobs: Blobs) -> None:
+    def __init__(self, pane: WindowPane) -> None:
+        self._pane = pane
+
+    async def put(self, data: bytes) -> str:
+        parts = [data[start : start + w.PART_BYTES] for start in range(0, max(len(data), 1), w.PART_BYTES)]
+        kept = [await self._kept(w.KeepBlob(part)) for part in parts]
+        return kept[0] if len(kept) == 1 else await self._kept(w.JoinBlob(tuple(kept)))
+
+    async def get(self, digest: str) -> bytes:
+        found = bytearray()
+        while True:
+            answer = await self._pane.ask(w.BlobPart(digest, len(found)))
+            if isinstance(answer, w.NoSuchBlob):
+                raise KeyError(digest)
+            if not isinstance(answer, w.Part):
+                raise self._pane.unexpected(answer)
+            found += answer.data
+            if len(found) >= answer.size:
+                return bytes(found)
+
+    async def _kept(self, question: w.KeepBlob | w.JoinBlob) -> str:
+        answer = await self._pane.ask(question)
+        if not isinstance(answer, w.Kept):
+            raise self._pane.unexpected(answer)
+        return answer.digest
+
+
+class WindowedConnection:
+    """`Connection`, as far as an agent may, over one that is let in as this agent."""
+
+    def __init__(self, direct: Connection, backend: str) -> None:
         pane = WindowPane(direct.requests, backend)
         self._direct = direct
         self.log: EventLog = WindowedLog(direct.log, pane, command_consumer(backend))
         self.snapshots: Snapshots = WindowedSnapshots(pane)
         self.requests: Requests = direct.requests
-        self.blobs = blobs
+        self.blobs: Blobs = WindowedBlobs(pane)
         self.leases: Leases = direct.leases
 
     async def watch(self) -> None:

@@ -6,18 +6,21 @@ import random
 from osmo_agent.ports import RuntimeIdentity
 from osmo_domain.cluster import BackendRegistered, ClusterFact
 from osmo_domain.commit import Commit, CommitCodec, encode_commit
-from osmo_domain.errors import Stale
+from osmo_domain.errors import Rejected, Stale
 from osmo_domain.ids import new_uuid
 from osmo_eventlog import subjects
 from osmo_eventlog.ports import EventLog, Recorded
 from osmo_service.backoff import until_done
 from osmo_service.clock import Clock
 
+CAPABILITIES = ("restart", "window")
+"""What this release's agents can do: restart tasks in their pods, work with the rights of an agent alone."""
+
 _CODEC: CommitCodec[ClusterFact] = CommitCodec(ClusterFact)
 
 
 class RegistrationRefused(Exception):
-    """Another cluster holds this backend's name."""
+    """Another cluster holds this backend's name, or the control plane cannot work with an agent of our version."""
 
 
 class Registration:
@@ -57,6 +60,8 @@ class Registration:
                 await self._append(expected=last.seq if last is not None else 0)
             except Stale:
                 continue
+            except Rejected as rejected:
+                raise RegistrationRefused(rejected.message) from rejected
             return
 
     @property
@@ -76,7 +81,9 @@ class Registration:
 
     async def _append(self, *, expected: int) -> None:
         now = self._clock.now()
-        fact = BackendRegistered(self._backend, self._identity.cluster_uid, self._version, self._identity.kind, now)
+        fact = BackendRegistered(
+            self._backend, self._identity.cluster_uid, self._version, self._identity.kind, now, CAPABILITIES
+        )
         message_id = f"{self._backend}/registered/{new_uuid(self._rng)}"
         commit = Commit[ClusterFact](message_id, now, f"agent:{self._backend}", [fact])
         await self._log.append(self._subject, encode_commit(commit), message_id=message_id, expected=expected)

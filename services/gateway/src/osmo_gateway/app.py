@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from osmo_eventlog.ports import Connection
+from osmo_eventlog.ports import Clients, Connection
+from osmo_eventlog.subjects import AUTH_QUESTIONS, agent_window
+from osmo_gateway.backends.door import MakeDoor
 from osmo_gateway.configs.shipped import sow_shipped
 from osmo_gateway.gateway import Gateway
 from osmo_gateway.http.server import make_app, open_server
-from osmo_gateway.seeding import Seed, sow
+from osmo_gateway.seeding import Seed, sow, sow_tokens
 from osmo_gateway.settings import Settings
 from osmo_service.clock import Clock
 from osmo_service.lifecycle import App
@@ -36,20 +38,40 @@ async def open_app(
     views: WorkflowViews,
     *,
     seed: Seed | None = None,
+    make_door: MakeDoor | None = None,
+    clients: Clients | None = None,
 ) -> AsyncIterator[GatewayApp]:
-    """The gateway over these ports; its HTTP server only when `settings.port` is set. `seed` is sown before anything is read."""
+    """The gateway over these ports; its HTTP server only when `settings.port` is set. `seed` is sown before anything is read.
+
+    With `make_door` it decides which agents come in; `clients` ends connections of those whose tokens are revoked.
+    """
     settings.check_access()
     await sow_shipped(connection.log, clock)
     if seed is not None:
         await sow(seed, connection.log, clock)
     base_url = settings.base_url or f"http://{settings.host}:{settings.port}"
-    gateway = Gateway.compose(connection, views, clock, rng, base_url=base_url)
+    gateway = Gateway.compose(
+        connection,
+        views,
+        clock,
+        rng,
+        base_url=base_url,
+        clients=clients,
+        agent_addresses=settings.agent_addresses(base_url),
+    )
+    if seed is not None:
+        await sow_tokens(seed, gateway.backend_tokens)
     async with AsyncExitStack() as stack:
         address = ""
         if settings.port is not None:
             http = make_app(gateway, dev=settings.dev, rng=rng)
             address = await stack.enter_async_context(open_server(http, settings.host, settings.port))
         app = GatewayApp(name="gateway", loops={}, gateway=gateway, address=address)
+        door = make_door(gateway.backend_tokens) if make_door is not None else None
+        if door is not None:
+            await stack.enter_async_context(connection.requests.serve("agent-door", AUTH_QUESTIONS, door.answer))
+        answering = connection.requests.serve_each("agent-window", agent_window("*"), gateway.agent_window.answer)
+        await stack.enter_async_context(answering)
         app.loops = {
             "projection": gateway.projection.run,
             "pod events": gateway.pod_events.run,
@@ -57,6 +79,7 @@ async def open_app(
             "clusters": gateway.estate.follow_clusters,
             "profiles": gateway.profiles.follow,
             "apps": gateway.apps.follow,
+            "backend tokens": gateway.backend_tokens.follow,
             "connection": connection.watch,
             "readiness": lambda: _tell_ready(app, gateway),
         }
@@ -70,6 +93,7 @@ async def _tell_ready(app: App, gateway: Gateway) -> None:
         gateway.estate.clusters_known,
         gateway.profiles.known,
         gateway.apps.known,
+        gateway.backend_tokens.known,
         gateway.projection.caught_up,
     ):
         await known.wait()

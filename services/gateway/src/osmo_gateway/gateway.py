@@ -2,11 +2,17 @@
 
 import random
 from dataclasses import dataclass
+from importlib.metadata import version
 
-from osmo_eventlog.ports import Blobs, Connection
+from osmo_eventlog.ports import Blobs, Clients, Connection
+from osmo_eventlog.window import Window
+from osmo_gateway.agent_manifest import Addresses
 from osmo_gateway.app_reads import AppReads
 from osmo_gateway.apps import AppRegistry
 from osmo_gateway.arrivals import Watchers
+from osmo_gateway.backends.backends import Backends
+from osmo_gateway.backends.registrations import Registrations
+from osmo_gateway.backends.tokens import BackendTokens
 from osmo_gateway.configs.keeper import ConfigKeeper
 from osmo_gateway.configs.reading import ConfigReads
 from osmo_gateway.configs.writing import ConfigWrites
@@ -52,12 +58,23 @@ class Gateway:
     configs: ConfigKeeper
     config_reads: ConfigReads
     config_writes: ConfigWrites
+    backends: Backends
+    backend_tokens: BackendTokens
+    agent_window: Window
     apps: AppRegistry
     app_reads: AppReads
 
     @classmethod
     def compose(
-        cls, connection: Connection, views: WorkflowViews, clock: Clock, rng: random.Random, *, base_url: str
+        cls,
+        connection: Connection,
+        views: WorkflowViews,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        base_url: str,
+        clients: Clients | None,
+        agent_addresses: Addresses,
     ) -> "Gateway":
         log, links = connection.log, Links(base_url)
         watchers = Watchers()
@@ -69,6 +86,9 @@ class Gateway:
         )
         usage = Usage(views, clock)
         keeper = ConfigKeeper(log, estate, clock, rng)
+        writes = ConfigWrites(keeper, estate, views)
+        backend_tokens = BackendTokens(log, clock, rng)
+        ours = version("osmo-gateway")
         apps = AppRegistry(log, connection.blobs, clock, rng)
         app_reads = AppReads(apps, views)
         front_door = FrontDoor(connection.requests, connection.blobs, estate, own_writes, links)
@@ -94,7 +114,22 @@ class Gateway:
             events=EventStream(log, views.pod_events, pod_events, watchers),
             configs=keeper,
             config_reads=ConfigReads(keeper.book, estate, clock),
-            config_writes=ConfigWrites(keeper, estate, views),
+            config_writes=writes,
+            backends=Backends(
+                log,
+                estate,
+                keeper,
+                writes,
+                backend_tokens,
+                views,
+                clients,
+                clock,
+                rng,
+                addresses=agent_addresses,
+                version=ours,
+            ),
+            backend_tokens=backend_tokens,
+            agent_window=Window(log, connection.snapshots, connection.blobs, Registrations(log, ours).check),
             apps=apps,
             app_reads=app_reads,
         )

@@ -14,6 +14,7 @@ from osmo_domain.label_policy import check_labels_config
 from osmo_domain.pool import Backend, Pool, WorkflowSettings
 from osmo_eventlog.ports import EventLog
 from osmo_eventlog.subjects import config, config_revision
+from osmo_gateway.backends.tokens import BackendTokens
 from osmo_service.clock import Clock
 
 log = logging.getLogger("osmo.gateway.seeding")
@@ -25,6 +26,8 @@ class Seed(Struct, frozen=True, forbid_unknown_fields=True):
     pools: tuple[Pool, ...] = ()
     backends: tuple[Backend, ...] = ()
     workflow: WorkflowSettings | None = None
+    backend_tokens: dict[str, str] = {}
+    """Backend to the SHA-256 (hex) of the token that its agent has."""
 
     def objects(self) -> list[tuple[str, str, Any]]:
         """(kind, name, value). Pools stand last: once one can be named, everything that it needs is there."""
@@ -53,6 +56,15 @@ async def sow(seed: Seed, event_log: EventLog, clock: Clock) -> None:
         except Stale:
             continue
         log.info("seeded", extra={"kind": kind, "object": name})
+
+
+async def sow_tokens(seed: Seed, tokens: BackendTokens) -> None:
+    """A token that was there before stays as people left it, revoked ones too."""
+    for backend, sha256 in seed.backend_tokens.items():
+        try:
+            await tokens.sow(backend, sha256)
+        except Stale:
+            log.info("another gateway sows the same", extra={"kind": "backend_token", "object": backend})
 
 
 async def _written(event_log: EventLog, kind: str) -> set[str]:

@@ -1,9 +1,11 @@
 """Settings of the gateway (variables OSMO_*)."""
 
 import ipaddress
+from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
+from osmo_gateway.agent_manifest import Addresses
 from osmo_service.settings import BadSettings
 
 
@@ -21,6 +23,16 @@ class Settings(Struct, frozen=True):
     base_url: str = ""
     dev_access: bool | None = None
     seed_file: str = ""
+    nats_issuer_file: str = ""
+    """The seed of the nkey that nats-server believes about agents (`auth_callout { issuer }`); empty = it does not ask us."""
+    agent_login_s: float = 3600
+    """After so long an agent logs in again, by itself: a token that was revoked while nobody could tell the server is good no longer."""
+    agent_nats_url: str = ""
+    """Where agents of other clusters find NATS; empty = `nats_url` without what is secret in it. Likewise the next two."""
+    agent_log_router_url: str = ""
+    agent_service_url: str = ""
+    service_image: str = "osmo-service:latest"
+    runtime_image: str = "osmo-runtime:latest"
 
     def check_access(self) -> None:
         """Refuse to let the network in without a login, unless somebody said so in words."""
@@ -30,9 +42,24 @@ class Settings(Struct, frozen=True):
                 "use a loopback host, or set OSMO_DEV_ACCESS=1 if that is what you want"
             )
 
+    def agent_addresses(self, base_url: str) -> Addresses:
+        """What manifests of agents say, where a registration does not say otherwise."""
+        return Addresses(
+            nats_url=self.agent_nats_url or ",".join(map(_without_login, self.nats_url.split(","))),
+            log_router_url=self.agent_log_router_url or base_url,
+            service_url=self.agent_service_url or base_url,
+            service_image=self.service_image,
+            runtime_image=self.runtime_image,
+        )
+
     @property
     def dev(self) -> bool:
         return self.dev_access if self.dev_access is not None else self.port is None or is_loopback(self.host)
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def is_loopback(host: str) -> bool:

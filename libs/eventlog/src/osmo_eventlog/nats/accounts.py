@@ -6,7 +6,7 @@ from typing import Final
 from osmo_eventlog.agent_rights import AGENTS, SERVICES, SHARED, SHARED_STREAMING, SYSTEM
 
 SERVICE_USER: Final = "osmo"
-AUTH_WITHIN_S: Final = 5
+AUTH_WITHIN_S: Final = 3
 KICK: Final = "$SYS.REQ.SERVER.*.KICK"
 CONNECTIONS: Final = "$SYS.REQ.SERVER.PING.CONNZ"
 

@@ -73,8 +73,11 @@ class Issuer:
     """Signs with the seed of an account's nkey; whose public half stands in the server's configuration."""
 
     def __init__(self, seed: str) -> None:
-        self._key = nkeys.from_seed(seed.strip().encode())
-        self.public = self._key.public_key.decode()
+        try:
+            self._key = nkeys.from_seed(seed.strip().encode())
+        except nkeys.NkeysError as error:
+            raise ValueError(f"not the seed of an nkey ({type(error).__name__})") from error
+        self.public = str(self._key.public_key.decode())
 
     def __repr__(self) -> str:
         return f"Issuer({self.public})"

@@ -2,14 +2,15 @@
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from osmo_eventlog.nats.append import Appending
 from osmo_eventlog.nats.blobs import NatsBlobs
+from osmo_eventlog.nats.clients import NatsClients
 from osmo_eventlog.nats.leases import NatsLeases
 from osmo_eventlog.nats.link import ATTEMPT_S, DEADLINE_S, ConnectionLost, Link
 from osmo_eventlog.nats.log import NatsEventLog
-from osmo_eventlog.nats.login import AgentLogin
 from osmo_eventlog.nats.pieces import Pieces
 from osmo_eventlog.nats.requests import NatsRequests
 from osmo_eventlog.nats.snapshots import NatsSnapshots
@@ -27,6 +28,7 @@ class NatsConnection:
         self.leases = NatsLeases(link, appending, stored)
         self.snapshots = NatsSnapshots(appending, stored, Pieces(appending, stored, SNAPSHOT_BUCKET))
         self.requests = NatsRequests(link)
+        self.clients = NatsClients(link)
 
     @property
     def connected(self) -> bool:
@@ -48,14 +50,14 @@ async def connect(
     streams: Sequence[StreamSpec] = STREAMS,
     deadline_s: float = DEADLINE_S,
     attempt_s: float = ATTEMPT_S,
-    login: AgentLogin | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[NatsConnection]:
     """Connected on entry, however long the server takes to come up; drained on leaving. `url` may list several servers, with commas.
 
-    With `login` only what an agent may do works here: see osmo_eventlog.nats.agent. A call tries for `deadline_s` before it is Transient; each of its tries waits `attempt_s` for the server's answer.
+    `options` are further ones of nats-py (see AgentLogin). A call tries for `deadline_s` before it is Transient; each of its tries waits `attempt_s` for the server's answer.
     """
     link = Link(name, rng, (*streams, *BUCKETS), deadline_s=deadline_s, attempt_s=attempt_s)
-    await link.open(url, login.options() if login is not None else {})
+    await link.open(url, options or {})
     try:
         yield NatsConnection(link)
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import nats.errors
@@ -54,11 +54,11 @@ class Link:
         self._refused = 0
         self._lost: set[asyncio.Event] = set()
 
-    async def open(self, url: str, options: dict[str, Any] | None = None) -> None:
+    async def open(self, url: str, options: Mapping[str, Any]) -> None:
         """Returns once connected, however long that takes. `options` are further ones of nats-py."""
         await self.client.connect(
             url.split(","),
-            **(options or {}),
+            **options,
             name=self.name,
             error_cb=self._on_error,
             closed_cb=self._on_closed,

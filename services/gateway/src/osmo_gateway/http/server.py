@@ -11,6 +11,7 @@ from aiohttp import web
 from osmo_gateway.gateway import Gateway
 from osmo_gateway.http import (
     app_routes,
+    backend_routes,
     config_history_routes,
     config_routes,
     credential_routes,
@@ -40,6 +41,7 @@ def make_app(gateway: Gateway, *, dev: bool, rng: random.Random) -> web.Applicat
         submit_routes,
         pool_routes,
         credential_routes,
+        backend_routes,
         app_routes,
         config_history_routes,
         config_routes,
