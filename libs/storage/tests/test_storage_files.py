@@ -1,14 +1,16 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from osmo_storage import (
-    BadRegex,
     BadUri,
+    S3Location,
+    StorageAccess,
     StorageError,
     StoredObject,
-    Transferred,
     download,
     list_objects,
     parse_uri,
@@ -22,7 +24,17 @@ from osmo_storage import (
         ("", "storage.uri.malformed"),
         ("/plain/path", "storage.uri.malformed"),
         ("://x", "storage.uri.malformed"),
-        ("s3://bucket/key", "storage.uri.unknown_scheme"),
+        ("gs://bucket/key", "storage.uri.unknown_scheme"),
+        ("azure://account/container", "storage.uri.unknown_scheme"),
+        ("ftp://host/path", "storage.uri.unknown_scheme"),
+        ("s3://", "storage.uri.bad_bucket"),
+        ("s3:///key", "storage.uri.bad_bucket"),
+        ("s3://bu cket/key", "storage.uri.bad_bucket"),
+        ("s3://bucket//key", "storage.uri.bad_path"),
+        ("s3://bucket/a/../b", "storage.uri.bad_path"),
+        ("s3://bucket/a,b", "storage.uri.bad_path"),
+        ("s3://bucket/a;b", "storage.uri.bad_path"),
+        ("s3://bucket/*", "storage.uri.bad_path"),
         ("file://relative/path", "storage.uri.bad_path"),
         ("file:///a//b", "storage.uri.bad_path"),
         ("file:///a/../b", "storage.uri.bad_path"),
@@ -41,6 +53,42 @@ def test_a_file_uri_names_an_absolute_path_as_written(text: str) -> None:
     assert str(parse_uri(text)) == "file:///a/b c"
 
 
+def test_schemes_that_exist_and_are_not_served_are_called_so() -> None:
+    with pytest.raises(BadUri, match="`gs://` is not served here; what can be reached is file://, s3://"):
+        parse_uri("gs://bucket/x")
+    with pytest.raises(BadUri, match="there is no `http://`"):
+        parse_uri("http://bucket/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        ("s3://bucket", S3Location("bucket", "", is_prefix=True)),
+        ("s3://bucket/", S3Location("bucket", "", is_prefix=True)),
+        ("s3://bucket/a b/ü", S3Location("bucket", "a b/ü")),
+        ("s3://bucket/a/b//", S3Location("bucket", "a/b", is_prefix=True)),
+    ],
+)
+def test_an_s3_uri_names_a_bucket_and_a_key(text: str, location: S3Location) -> None:
+    assert parse_uri(text) == location
+
+
+def test_the_longest_profile_that_holds_a_place_has_its_keys() -> None:
+    access = StorageAccess({"s3://b": {"access_key_id": "whole"}, "s3://b/deep/": {"access_key_id": "deep"}})
+    found = {
+        text: access.keys_for(parse_uri(text)).get("access_key_id")
+        for text in ("s3://b/x", "s3://b/deep/x", "s3://b/deeper", "s3://bb", "file:///b")
+    }
+    assert found == {
+        "s3://b/x": "whole",
+        "s3://b/deep/x": "deep",
+        "s3://b/deeper": "whole",
+        "s3://bb": None,
+        "file:///b": None,
+    }
+    assert "whole" not in repr(access)
+
+
 def _fill(directory: Path, **files: str) -> None:
     for name, text in files.items():
         path = directory / name.replace("__", "/")
@@ -48,51 +96,7 @@ def _fill(directory: Path, **files: str) -> None:
         path.write_text(text)
 
 
-async def test_what_was_uploaded_comes_back_equal(tmp_path: Path) -> None:
-    source, target, uri = tmp_path / "out", tmp_path / "in", f"file://{tmp_path}/store/wf-1/a"
-    _fill(source, one="1", deep__two="22", deep__er__three="333")
-    (source / "run.sh").write_text("#!/bin/sh\n")
-    (source / "run.sh").chmod(0o755)
-    seen: list[Transferred] = []
-
-    sent = await upload(source, uri, progress=seen.append)
-    assert (sent.bytes, sent.files) == (16, 4)
-    assert seen[-1] == sent
-    assert await list_objects(uri) == [
-        StoredObject("deep/er/three", 3),
-        StoredObject("deep/two", 2),
-        StoredObject("one", 1),
-        StoredObject("run.sh", 10),
-    ]
-    assert await download(uri, target) == sent
-    assert (target / "deep/er/three").read_text() == "333"
-    assert os.access(target / "run.sh", os.X_OK)
-
-
-async def test_the_filter_matches_at_the_start_of_the_relative_key(tmp_path: Path) -> None:
-    _fill(tmp_path / "out", a__x="1", b__a="2", ab="3")
-    await upload(tmp_path / "out", f"file://{tmp_path}/store", regex="a")
-    assert [found.key for found in await list_objects(f"file://{tmp_path}/store")] == ["a/x", "ab"]
-    fetched = await download(f"file://{tmp_path}/store", tmp_path / "in", regex=r".*x$")
-    assert fetched.files == 1
-    with pytest.raises(BadRegex):
-        await upload(tmp_path / "out", f"file://{tmp_path}/store", regex="(")
-
-
-async def test_an_empty_prefix_brings_no_files_and_makes_the_directory(tmp_path: Path) -> None:
-    assert await download(f"file://{tmp_path}/nothing", tmp_path / "in") == Transferred()
-    assert (tmp_path / "in").is_dir()
-    assert await list_objects(f"file://{tmp_path}/nothing") == []
-    assert await upload(tmp_path / "missing", f"file://{tmp_path}/store") == Transferred()
-
-
-async def test_a_uri_of_one_object_brings_that_object_whatever_the_filter(tmp_path: Path) -> None:
-    _fill(tmp_path, model="weights")
-    fetched = await download(f"file://{tmp_path}/model", tmp_path / "in", regex="nothing")
-    assert (fetched.files, (tmp_path / "in/model").read_text()) == (1, "weights")
-
-
-async def test_links_to_files_are_followed_and_what_is_no_file_is_named(tmp_path: Path) -> None:
+async def test_links_become_files(tmp_path: Path) -> None:
     source = tmp_path / "out"
     _fill(source, real="data")
     (source / "link").symlink_to("real")
@@ -118,3 +122,21 @@ async def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path
     (tmp_path / "store").write_text("a file where the prefix should be")
     with pytest.raises(StorageError, match="store"):
         await upload(tmp_path / "out", f"file://{tmp_path}/store/deeper")
+
+
+async def test_a_program_stays_one(tmp_path: Path) -> None:
+    _fill(tmp_path / "out", run="#!/bin/sh\n")
+    (tmp_path / "out/run").chmod(0o755)
+    await upload(tmp_path / "out", f"file://{tmp_path}/store")
+    await download(f"file://{tmp_path}/store", tmp_path / "in")
+    assert os.access(tmp_path / "in/run", os.X_OK)
+
+
+def test_whoever_uses_only_files_does_not_load_the_sdk(tmp_path: Path) -> None:
+    """A control container stays small."""
+    program = (
+        "import asyncio, sys, pathlib; from osmo_storage import upload;"
+        f"asyncio.run(upload(pathlib.Path({str(tmp_path)!r}), 'file://{tmp_path}/x'));"
+        "assert not [name for name in sys.modules if 'boto' in name or name == 'aiohttp']"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

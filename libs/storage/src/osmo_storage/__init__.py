@@ -1,17 +1,27 @@
-"""Object storage by URI: parse, upload, download, list."""
+"""Object storage by URI: parse, upload, download, list, check."""
 
-from osmo_storage.stored import StorageError, StoredObject, Transferred
-from osmo_storage.transfer import BadRegex, Progress, download, list_objects, upload
-from osmo_storage.uri import BadUri, Location, parse_uri
+from osmo_storage.access import ANONYMOUS, StorageAccess
+from osmo_storage.pace import Pace
+from osmo_storage.progress import Progress
+from osmo_storage.stored import StorageError, StorageRefused, StoredObject, Transferred
+from osmo_storage.transfer import BadRegex, check_server, download, list_objects, upload
+from osmo_storage.uri import BadUri, FileLocation, Location, S3Location, parse_uri
 
 __all__ = [
+    "ANONYMOUS",
     "BadRegex",
     "BadUri",
+    "FileLocation",
     "Location",
+    "Pace",
     "Progress",
+    "S3Location",
+    "StorageAccess",
     "StorageError",
+    "StorageRefused",
     "StoredObject",
     "Transferred",
+    "check_server",
     "download",
     "list_objects",
     "parse_uri",

@@ -8,31 +8,20 @@ import asyncio
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
+from osmo_storage.at_once import each
+from osmo_storage.local_files import PART_PREFIX, Found, KeyFilter, walk
+from osmo_storage.progress import Progress
 from osmo_storage.stored import StorageError, StoredObject, Transferred
 
-PART_PREFIX = ".osmo-part-"
-AT_ONCE = 8
-CHUNK_BYTES = 1 << 20
-
-KeyFilter = Callable[[str], bool]
-Progress = Callable[[Transferred], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    key: str
-    path: Path
-    regular: bool
-    size: int
+AT_ONCE: Final = 8
+CHUNK_BYTES: Final = 1 << 20
 
 
 async def upload(directory: Path, prefix: Path, wanted: KeyFilter, progress: Progress) -> Transferred:
-    found = await asyncio.to_thread(_walk, directory, wanted)
+    found = await asyncio.to_thread(walk, directory, wanted)
     skipped = tuple(entry.key for entry in found if not entry.regular)
     pairs = [(entry.path, prefix / entry.key) for entry in found if entry.regular]
     return await _copy_all(pairs, Transferred(skipped=skipped), progress)
@@ -49,61 +38,22 @@ async def list_objects(prefix: Path, wanted: KeyFilter) -> list[StoredObject]:
     return [StoredObject(entry.key, entry.size) for entry in found]
 
 
-def _objects(prefix: Path, wanted: KeyFilter) -> list[_Found]:
+def _objects(prefix: Path, wanted: KeyFilter) -> list[Found]:
     """Regular files below the prefix, or the one that the prefix itself names."""
-    return [entry for entry in _walk(prefix, wanted) if entry.regular]
-
-
-def _walk(root: Path, wanted: KeyFilter) -> list[_Found]:
-    """Everything below `root` that is no directory, ordered by key; itself where it is a file, nothing where there is nothing."""
-    if root.is_file():
-        return [_Found(root.name, root, True, root.stat().st_size)]
-    if not root.is_dir():
-        return []
-    return sorted(_entries(root, "", wanted), key=lambda entry: entry.key)
-
-
-def _entries(directory: Path, prefix: str, wanted: KeyFilter) -> Iterator[_Found]:
-    try:
-        with os.scandir(directory) as listing:
-            entries = list(listing)
-    except OSError as error:
-        raise StorageError(f"cannot list {directory}: {error.strerror}") from error
-    for entry in entries:
-        key = prefix + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield from _entries(Path(entry.path), key + "/", wanted)
-        elif not entry.name.startswith(PART_PREFIX) and wanted(key):
-            yield _measured(key, Path(entry.path))
-
-
-def _measured(key: str, path: Path) -> _Found:
-    """A dangling link, or one to a directory, counts as no file."""
-    try:
-        state = path.stat()
-    except OSError:
-        return _Found(key, path, False, 0)
-    return _Found(key, path, stat.S_ISREG(state.st_mode), state.st_size)
+    return [entry for entry in walk(prefix, wanted) if entry.regular]
 
 
 async def _copy_all(pairs: list[tuple[Path, Path]], start: Transferred, progress: Progress) -> Transferred:
     """Copy every pair, a few at once. The first failure stops the rest and is raised."""
-    limit = asyncio.Semaphore(AT_ONCE)
     total = start
 
-    async def one(source: Path, target: Path) -> None:
+    async def one(pair: tuple[Path, Path]) -> None:
         nonlocal total
-        async with limit:
-            size = await asyncio.to_thread(_copy, source, target)
-        total = Transferred(total.bytes + size, total.files + 1, total.skipped)
+        size = await asyncio.to_thread(_copy, *pair)
+        total = total.and_one(size)
         progress(total)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for source, target in pairs:
-                group.create_task(one(source, target))
-    except* StorageError as errors:
-        raise errors.exceptions[0] from None
+    await each(pairs, one, AT_ONCE)
     await asyncio.to_thread(_sync_directories, {target.parent for _, target in pairs})
     return total
 
