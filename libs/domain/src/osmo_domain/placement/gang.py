@@ -13,9 +13,10 @@ from osmo_domain.pool import Pool
 
 
 class Gang:
-    """A shape in its pool, on the floor as it is in one version; `could_ever` and `closed` are what those functions have found out, None before."""
+    """A shape in its pool, on the floor as it is in one version. `could_ever`, `closed` and `regions` are what the functions of these names
+    have found out, None before."""
 
-    __slots__ = ("asks", "closed", "could_ever", "firm_limit", "maximum", "pool", "shape")
+    __slots__ = ("_rooms", "asks", "closed", "could_ever", "firm_limit", "maximum", "pool", "regions", "shape")
 
     def __init__(self, floor: Floor, pool: Pool, shape: Shape) -> None:
         self.pool = pool
@@ -25,6 +26,8 @@ class Gang:
         self.maximum = quota_of(pool).maximum
         self.could_ever: bool | None = None
         self.closed: Closed | None = None
+        self.regions: list[list[Room]] | None = None
+        self._rooms: list[Room] | None = None
 
     @property
     def of_equals(self) -> bool:
@@ -34,6 +37,14 @@ class Gang:
     def each(self) -> list[Ask]:
         """One for each task."""
         return [ask for ask, count in self.asks for _ in range(count)]
+
+    def all_rooms(self) -> list[Room]:
+        """Of the kinds that any of its tasks may use, by name."""
+        if self._rooms is None:
+            kinds = dict.fromkeys(kind for ask, _ in self.asks for kind in ask.kinds)
+            rooms = (entry[5] for kind in kinds for entry in kind.entries)
+            self._rooms = sorted(rooms, key=lambda room: str(room.name))
+        return self._rooms
 
 
 class Closed:
@@ -108,7 +119,7 @@ class Fitting:
         if gang.shape.topological:
             if any(self.places(ask, closed, soon=soon, most=count) < count for ask, count in gang.asks):
                 return None
-            rooms = _Topological(self, gang.each(), closed, soon=soon).settle(topology_of(gang.each(), gang.pool))
+            rooms = _Topological(self, gang, closed, soon=soon).settle(topology_of(gang.each(), gang.pool))
         else:
             rooms = self._each(gang, closed, soon=soon)
         if rooms is None:
@@ -211,17 +222,16 @@ class Fitting:
 class _Topological:
     """Places the tasks of a gang branch by branch: each branch in one domain of its level, tried from the tightest."""
 
-    def __init__(self, fitting: Fitting, asks: Sequence[Ask], closed: Closed, *, soon: bool) -> None:
+    def __init__(self, fitting: Fitting, gang: Gang, closed: Closed, *, soon: bool) -> None:
         self._fitting = fitting
-        self._asks = asks
+        self._asks = gang.each()
+        self._rooms = gang.all_rooms()
         self._closed = closed
         self._soon = soon
         self._chosen: dict[int, Room] = {}
 
     def settle(self, root: Branch) -> list[Room] | None:
-        kinds = dict.fromkeys(kind for ask in self._asks for kind in ask.kinds)
-        rooms = sorted((entry for kind in kinds for entry in kind.entries), key=lambda entry: str(entry[4]))
-        if not self._inside(root, [entry[5] for entry in rooms]):
+        if not self._inside(root, self._rooms):
             return None
         return [self._chosen[number] for number in range(len(self._asks))]
 

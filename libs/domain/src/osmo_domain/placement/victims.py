@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from osmo_domain.pending import Victim
+from osmo_domain.placement.floor import Floor
 from osmo_domain.placement.gang import Closed, Fitting, Gang
 from osmo_domain.placement.low_work import Age, LowGroup
 from osmo_domain.placement.model import GroupKey, Held, PendingGroup, Preemption
@@ -164,7 +165,10 @@ class _Attempt:
         """Stop work, room by room, until every task has a place."""
         if not self._gang.shape.topological:
             return all(self._clear_for(ask, count, None) for ask, count in self._gang.asks)
-        for rooms in self._regions():
+        stoppable = self._stoppable()
+        for rooms in regions(self._floor, self._gang):
+            if not all(self._has_hope(rooms, ask, count, stoppable) for ask, count in self._gang.asks):
+                continue
             before, mark = dict(self.chosen), self._fitting.mark()
             cleared = all(self._clear_for(ask, count, rooms) for ask, count in self._gang.asks)
             self._fitting.undo(mark)
@@ -174,24 +178,21 @@ class _Attempt:
                 self._spare(low)
         return False
 
+    def _has_hope(self, rooms: Sequence[Room], ask: Ask, count: int, stoppable: Collection[str]) -> bool:
+        """Whether there were room for so many, could all who may be stopped be stopped at once."""
+        for room in rooms:
+            if max(room.entry[0], room.yields or 0) >= ask.gpu and self._open(room, ask):
+                count -= _times(ask, self._without_low(room, stoppable))
+                if count <= 0:
+                    return True
+        return False
+
     def _place(self) -> bool:
         rooms = self._fitting.place(self._gang, self._closed, soon=True)
         self.rooms = rooms or []
         return rooms is not None
 
-    def _regions(self) -> Iterator[frozenset[Room]]:
-        """The domains of the coarsest level that is required; all rooms where none is."""
-        wanted = {each.key for resources, _ in self._gang.shape.asks for each in resources.topology if each.required}
-        label = next((level.label for level in self._pool.topology_keys if level.key in wanted), None)
-        rooms = {room.name: room for ask, _ in self._gang.asks for room in self._floor.possible(ask)}
-        by_value: dict[str, list[Room]] = {}
-        for _, room in sorted(rooms.items()):
-            value = "" if label is None else room.load.fact.labels.get(label)
-            if value is not None:
-                by_value.setdefault(value, []).append(room)
-        return (frozenset(by_value[value]) for value in sorted(by_value))
-
-    def _clear_for(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
+    def _clear_for(self, ask: Ask, count: int, within: Sequence[Room] | None) -> bool:
         """Take `count` rooms for the ask, stopping whom it costs least."""
         count = self._take_what_is_there(ask, count, within)
         while count and self._conceivable(ask, count, within):
@@ -212,20 +213,19 @@ class _Attempt:
                 return False
         return not count
 
-    def _take_what_is_there(self, ask: Ask, count: int, within: frozenset[Room] | None) -> int:
-        rooms = sorted(within, key=lambda each: each.name) if within is not None else []
+    def _take_what_is_there(self, ask: Ask, count: int, within: Sequence[Room] | None) -> int:
         while count:
             if within is None:
                 room = self._fitting.find(ask, self._closed, soon=True)
             else:
-                room = self._fitting.find_within(ask, rooms, self._closed, soon=True)
+                room = self._fitting.find_within(ask, within, self._closed, soon=True)
             if room is None:
                 break
             self._fitting.take(room, ask)
             count -= 1
         return count
 
-    def _conceivable(self, ask: Ask, count: int, within: frozenset[Room] | None) -> bool:
+    def _conceivable(self, ask: Ask, count: int, within: Sequence[Room] | None) -> bool:
         """Could there be room for so many? By arithmetic alone, which says no to most that is in vain.
 
         Every place needs so many GPUs that other pools hold; those with the smallest needs must not need more than others may be made to give.
@@ -233,16 +233,18 @@ class _Attempt:
         others = {pool for pool in self._stoppable() if pool != self._pool.name}
         budget = sum(self._most_from(pool) for pool in others)
         needs: list[int] = []
-        for kind in ask.kinds:
-            for room in kind.yielders(ask.gpu) if kind not in self._closed.kinds else ():
-                own, lent = self._gpus_of(room, others)
-                if own + lent >= ask.gpu and own + budget >= ask.gpu and self._open(room, ask, within):
-                    for need in self._needs(room, ask, count, own, others):
-                        insort(needs, need)
-                    del needs[count:]
-                    if len(needs) == count and sum(needs) <= budget:
-                        return True
+        for room in self._yielders(ask) if within is None else within:
+            own, lent = self._gpus_of(room, others)
+            if own + lent >= ask.gpu and own + budget >= ask.gpu and self._may_be_cleared(room, ask):
+                for need in self._needs(room, ask, count, own, others):
+                    insort(needs, need)
+                del needs[count:]
+                if len(needs) == count and sum(needs) <= budget:
+                    return True
         return False
+
+    def _yielders(self, ask: Ask) -> Iterator[Room]:
+        return (room for kind in ask.kinds if kind not in self._closed.kinds for room in kind.yielders(ask.gpu))
 
     def _gpus_of(self, room: Room, others: Collection[str]) -> tuple[int, int]:
         """How many would be free without own LOW work; and how many these others hold with theirs."""
@@ -276,27 +278,33 @@ class _Attempt:
                 entry = (entry[0] + gpu, entry[1] + cpu, entry[2] + memory, entry[3] + storage, room.name, room)
         return entry
 
-    def _open(self, room: Room, ask: Ask, within: frozenset[Room] | None) -> bool:
-        if room.yields is None or room.yields < ask.gpu:
-            return False
-        return ask.may_use(room) and room not in self._closed.rooms and (within is None or room in within)
+    def _may_be_cleared(self, room: Room, ask: Ask) -> bool:
+        return room.yields is not None and room.yields >= ask.gpu and self._open(room, ask)
 
-    def _cheapest(self, ask: Ask, count: int, within: frozenset[Room] | None) -> list[Room]:
-        """Rooms that could be made to fit, those that cost least first. The rooms of the youngest work are compared."""
+    def _open(self, room: Room, ask: Ask) -> bool:
+        return ask.may_use(room) and room not in self._closed.rooms
+
+    def _cheapest(self, ask: Ask, count: int, within: Sequence[Room] | None) -> list[Room]:
+        """Rooms that could be made to fit, those that cost least first. The rooms of the youngest work are compared; of a region, all."""
         found: list[tuple[int, float, int, str, Room]] = []
+        everywhere = within is None and not self._own_first
+        for room in within if within is not None else self._rooms_by_age():
+            victims = self._on_room(room, ask) if self._may_be_cleared(room, ask) else None
+            if victims:
+                lost = sum(each.lost(self._now) for each in victims)
+                found.append((self._lent(victims), lost, len(victims), room.name, room))
+                if everywhere and len(found) >= count + SPARE_ROOMS:
+                    break
+        return [room for *_, room in sorted(found)]
+
+    def _rooms_by_age(self) -> Iterator[Room]:
+        """Where the youngest work is first; each once."""
         seen: set[Room] = set()
         for low in self._low.youngest(self._pool.backend, self._stoppable()):
             for room in self._rooms_of(low):
-                if room in seen or not self._open(room, ask, within):
-                    continue
-                seen.add(room)
-                victims = self._on_room(room, ask)
-                if victims:
-                    lost = sum(each.lost(self._now) for each in victims)
-                    found.append((self._lent(victims), lost, len(victims), room.name, room))
-            if len(found) >= count + SPARE_ROOMS and not self._own_first:
-                break
-        return [room for *_, room in sorted(found)]
+                if room not in seen:
+                    seen.add(room)
+                    yield room
 
     def _lent(self, victims: Sequence[LowGroup]) -> int:
         """GPUs of other pools, where that comes first."""
@@ -369,9 +377,7 @@ class _Attempt:
             self._spare_by_count(dearest, excess)
             self._place()
         elif len(dearest) * self._gang.shape.tasks <= SPARING_EFFORT:
-            for low in dearest:
-                if self._may_be_spared(low, excess):
-                    self._try_without(low, mark)
+            self._spare_by_trying(dearest, mark, excess)
         return True
 
     def _may_be_spared(self, low: LowGroup, excess: int) -> bool:
@@ -400,12 +406,34 @@ class _Attempt:
                 fewer += _times(ask, later) - _times(ask, _freed(later, low, room.name, -1))
         return fewer
 
-    def _try_without(self, low: LowGroup, mark: int) -> None:
+    def _spare_by_trying(self, dearest: Sequence[LowGroup], mark: int, excess: int) -> None:
+        for low in dearest:
+            if self._may_be_spared(low, excess):
+                self._fitting.undo(mark)
+                self._spare(low)
+                if not self._place():
+                    self._stop(low)
         self._fitting.undo(mark)
-        self._spare(low)
-        if not self._place():
-            self._stop(low)
-            self._place()
+        self._place()
+
+
+def regions(floor: Floor, gang: Gang) -> list[list[Room]]:
+    """The domains of the coarsest level that is required, or all rooms where none is, as one."""
+    if gang.regions is None:
+        gang.regions = _regions(floor, gang)
+    return gang.regions
+
+
+def _regions(floor: Floor, gang: Gang) -> list[list[Room]]:
+    wanted = {each.key for resources, _ in gang.shape.asks for each in resources.topology if each.required}
+    label = next((level.label for level in gang.pool.topology_keys if level.key in wanted), None)
+    rooms = {room.name: room for ask, _ in gang.asks for room in floor.possible(ask)}
+    by_value: dict[str, list[Room]] = {}
+    for _, room in sorted(rooms.items()):
+        value = "" if label is None else room.load.fact.labels.get(label)
+        if value is not None:
+            by_value.setdefault(value, []).append(room)
+    return [by_value[value] for value in sorted(by_value)]
 
 
 def _times(ask: Ask, entry: Entry) -> int:
