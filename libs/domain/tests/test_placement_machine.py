@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from osmo_domain.node_fit import NodeLoad
 from osmo_domain.placement import Board, Decision, GroupKey, Held, PendingGroup, decide_placement
-from osmo_domain.plan import Resources
-from osmo_domain.pool import Platform, Pool, Priority
+from osmo_domain.plan import Resources, TopologyAsk
+from osmo_domain.pool import Platform, Pool, Priority, TopologyKey
 
 NAMES = ("p", "q", "r")
 LOW = Priority.LOW
@@ -31,7 +31,8 @@ PLATFORMS = {"any": Platform(), "big": Platform(labels={"size": "big"})}
 
 
 def a_pool(name: str, quota: tuple[int, int, int]) -> Pool:
-    return pool(name, *quota, default_platform="any", platforms=PLATFORMS)
+    levels = (TopologyKey("rack", "rack"),)
+    return pool(name, *quota, default_platform="any", platforms=PLATFORMS, topology_keys=levels)
 
 
 class Cluster(RuleBasedStateMachine):
@@ -58,7 +59,8 @@ class Cluster(RuleBasedStateMachine):
             self._see(f"n{number}", size)
 
     def _see(self, name: str, size: int) -> None:
-        self.facts[name] = node(name, size, cpu=16, labels={"size": "big"} if size == 8 else {})
+        labels = {"size": "big" if size == 8 else "small", "rack": f"r{len(self.facts) % 2}"}
+        self.facts[name] = node(name, size, cpu=16, labels=labels)
         load = NodeLoad(self.facts[name])
         for held in self.pods.values():
             if held.node == name:
@@ -79,6 +81,20 @@ class Cluster(RuleBasedStateMachine):
     def a_mixed_gang_arrives(self, tasks: list[Resources], name: str, priority: Priority) -> None:
         self.count += 1
         self._lines_up(group(f"g{self.count}", *tasks, order=self.count, pool=name, priority=priority))
+
+    @rule(
+        gpu=st.sampled_from((1, 2, 4, 8)),
+        tasks=st.integers(2, 3),
+        required=st.booleans(),
+        name=st.sampled_from(NAMES),
+        priority=st.sampled_from(Priority),
+    )
+    def a_gang_that_wants_to_be_near_arrives(
+        self, gpu: int, tasks: int, required: bool, name: str, priority: Priority
+    ) -> None:
+        self.count += 1
+        near = Resources(gpu=gpu, topology=(TopologyAsk("rack", required=required),))
+        self._lines_up(group(f"g{self.count}", *[near] * tasks, order=self.count, pool=name, priority=priority))
 
     def _lines_up(self, one: PendingGroup) -> None:
         self.line[one.key] = one
@@ -171,6 +187,8 @@ class Cluster(RuleBasedStateMachine):
             one = self.line[each.workflow_id, each.group]
             assert each.nodes.keys() == {task.task for task in one.tasks}, "a gang is placed whole"
             assert each.quota == ("borrowed" if one.priority is LOW else "guarantee")
+            if any(level.required for task in one.tasks for level in task.resources.topology):
+                assert len({self.facts[name].labels["rack"] for name in each.nodes.values()}) == 1
         self._nobody_is_over(decision)
         self._heads_are_not_delayed(decision)
         self._preemptions_are_right(decision)
