@@ -1,0 +1,51 @@
+"""pytest fixtures: one real cluster per worker process, a fresh namespace in it per test, and a node that runs real containers."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from tests.cluster import build
+from tests.cluster.kubernetes import KubernetesCluster, running_kubernetes
+from tests.cluster.node import NoContainers, RealNode, require_containers, running_node
+
+REQUIRED = "OSMO_REQUIRE_CLUSTER"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kubernetes() -> AsyncIterator[KubernetesCluster]:
+    """A cluster with two simulated nodes of 8 GPUs, `kwok-0` and `kwok-1`."""
+    try:
+        build.programs()
+    except build.NoClusterProgram as missing:
+        skip_loudly(f"no Kubernetes to test with: {missing}")
+    async with running_kubernetes() as cluster:
+        await cluster.add_kwok_nodes(2)
+        yield cluster
+
+
+@pytest.fixture
+async def namespace(kubernetes: KubernetesCluster) -> AsyncIterator[str]:
+    """The name of a namespace of this test alone."""
+    name = await kubernetes.create_namespace()
+    yield name
+    await kubernetes.delete_namespace(name)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def node(kubernetes: KubernetesCluster) -> AsyncIterator[RealNode]:
+    """A node of the same cluster that runs real containers."""
+    try:
+        require_containers()
+    except NoContainers as missing:
+        skip_loudly(f"no containers to test with: {missing}")
+    async with running_node(kubernetes) as one:
+        yield one
+
+
+def skip_loudly(reason: str) -> None:
+    """Skip what asked; or fail, where OSMO_REQUIRE_CLUSTER=1 says that nothing may be missing."""
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{reason} ({REQUIRED}=1 forbids the skip)", pytrace=False)
+    build.say(f"SKIPPED: {reason}")
+    pytest.skip(reason)
