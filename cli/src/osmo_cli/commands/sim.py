@@ -12,6 +12,7 @@ from osmo_cli.output import say, say_json, table
 from osmo_cli.session import Session
 
 if TYPE_CHECKING:
+    from osmo_domain.replay.recorded import Recording
     from osmo_domain.replay.report import PoolReport, Report
     from osmo_domain.replay.workload import Workload
 
@@ -23,28 +24,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", type=Path, help="a workload in YAML or JSON (docs/scheduling.md; examples/workloads/day.yaml)"
     )
+    parser.add_argument(
+        "--from-log",
+        type=Path,
+        metavar="LOG",
+        help="replay recorded work on the pools and nodes of the file, in place of the arrivals in it: one message of WORKFLOWS per line",
+    )
     add_format(parser)
     parser.set_defaults(run=run)
 
 
 def run(session: Session) -> int:
-    try:
-        from osmo_domain.replay.run import replay
-    except ImportError as missing:
-        raise UserError("`osmo sim` needs the scheduler's own code: install osmo-cli[up].") from missing
-    workload = read_workload(session.args.file)
+    from osmo_domain.errors import Rejected
+    from osmo_domain.replay.run import replay
+
+    workload, log = read_workload(session.args.file), session.args.from_log
+    recording = read_recording(log) if log is not None else None
     began = time.perf_counter()
     try:
-        report = replay(workload)
-    except ValueError as wrong:
-        raise UserError(f"{session.args.file}: {wrong}") from wrong
+        report = replay(workload, recording.works if recording is not None else None)
+    except Rejected as wrong:
+        raise UserError(f"{session.args.file}: {wrong.message} - at `$.{wrong.path}` ({wrong.code})") from wrong
     took_s = time.perf_counter() - began
     if session.args.format_type == "json":
         from msgspec import to_builtins
 
-        say_json(to_builtins(report) | {"took_s": round(took_s, 3)})
+        left_out = {"left_out": recording.left_out} if recording is not None else {}
+        say_json(to_builtins(report) | left_out | {"took_s": round(took_s, 3)})
     else:
         _show(report, took_s)
+        if recording is not None and recording.left_out:
+            say(f"{recording.left_out} recorded groups were left out: the log does not say how long they ran.")
     return 0
 
 
@@ -61,8 +71,24 @@ def read_workload(path: Path) -> "Workload":
         return msgspec.convert(found, Workload)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
-    except (YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise UserError(f"{path}: {error}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {error} (workload.yaml)") from error
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {error} (workload.invalid)") from error
+
+
+def read_recording(path: Path) -> "Recording":
+    """UserError that says what is wrong with the lines, and where in them."""
+    from osmo_domain.errors import Rejected
+    from osmo_domain.replay.recorded import recorded
+
+    try:
+        with path.open("rb") as lines:
+            return recorded(lines)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except Rejected as wrong:
+        raise UserError(f"{path}, line {wrong.line}: {wrong.message} ({wrong.code})") from wrong
 
 
 def _show(report: "Report", took_s: float) -> None:

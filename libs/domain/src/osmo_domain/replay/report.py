@@ -6,7 +6,7 @@ from math import ceil
 from msgspec import Struct
 
 from osmo_domain.placement import Decision
-from osmo_domain.replay.workload import HOUR, Arrival, Workload
+from osmo_domain.replay.workload import HOUR, Work, Workload
 
 
 class PoolReport(Struct, frozen=True):
@@ -41,7 +41,7 @@ class Report(Struct, frozen=True):
 class Recorder:
     """Told of each thing that happens, once."""
 
-    def __init__(self, workload: Workload, gangs: Sequence[Arrival]) -> None:
+    def __init__(self, workload: Workload, gangs: Sequence[Work]) -> None:
         self._workload = workload
         self._gangs = gangs
         self._first: dict[int, float] = {}
@@ -79,8 +79,7 @@ class Recorder:
         self._last = max(self._last, at)
 
     def _gpu_seconds(self, number: int, at: float) -> float:
-        gang = self._gangs[number]
-        return gang.gpus * gang.tasks * (at - self._since.pop(number))
+        return self._gangs[number].gpus * (at - self._since.pop(number))
 
     def report(self, waiting: int) -> Report:
         gpus = sum(nodes.count * nodes.gpus for nodes in self._workload.nodes)
@@ -103,7 +102,7 @@ class Recorder:
         return PoolReport(
             pool=name,
             gangs=len(mine),
-            tasks=sum(self._gangs[number].tasks for number in mine),
+            tasks=sum(len(self._gangs[number].asks) for number in mine),
             finished=sum(number in self._finished for number in mine),
             wait_p50_s=percentile(waits, 0.5),
             wait_p95_s=percentile(waits, 0.95),

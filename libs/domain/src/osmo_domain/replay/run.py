@@ -1,19 +1,19 @@
 """The replay: a heap of what happens, a board, and a round of placement wherever something has changed."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from math import ceil
 from typing import Final
 
 from osmo_domain.cluster import NodeFact
+from osmo_domain.errors import Rejected
 from osmo_domain.node_fit import NodeLoad
 from osmo_domain.placement import Board, Decision, GroupKey, Held, PendingGroup, PodKey, TaskRequest
-from osmo_domain.plan import Resources
 from osmo_domain.pool import GpuQuota, Platform, Pool
 from osmo_domain.replay.report import Recorder, Report
-from osmo_domain.replay.workload import GIB, Arrival, ReplayNodes, ReplayPool, Workload, gangs
+from osmo_domain.replay.workload import GIB, MOST_NODES, ReplayNodes, ReplayPool, Work, Workload, works
 
 BACKEND: Final = "replay"
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,17 +25,28 @@ class Happening(IntEnum):
     ARRIVES = 2
 
 
-def replay(workload: Workload) -> Report:
-    """Everything that arrives, until all of it has ended that ever can. ValueError for a pool that is not there."""
-    return _Replay(workload).run()
+def replay(workload: Workload, recorded: Sequence[Work] | None = None) -> Report:
+    """Everything that arrives (what was recorded, in place of the workload's own), until all of it has ended that ever can.
+
+    Rejected where a pool is not there, or there is too much of everything.
+    """
+    if sum(nodes.count for nodes in workload.nodes) > MOST_NODES:
+        raise Rejected("workload.too_large", f"There are more than {MOST_NODES:,} nodes.", path="nodes")
+    if sum(arrival.count * arrival.tasks for arrival in workload.arrivals) > MOST_NODES:
+        raise Rejected("workload.too_large", f"There are more than {MOST_NODES:,} tasks.", path="arrivals")
+    gangs = works(workload) if recorded is None else recorded
+    unknown = {gang.pool for gang in gangs} - workload.pools.keys()
+    if unknown:
+        raise Rejected("workload.unknown_pool", f"There is no pool {', '.join(sorted(unknown))}.", path="pools")
+    return _Replay(workload, gangs).run()
 
 
 class _Replay:
     """`_lives` counts how often each gang began: the end of a life that was cut short means nothing."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, gangs: Sequence[Work]) -> None:
         self._workload = workload
-        self._gangs = gangs(workload)
+        self._gangs = gangs
         self._board = Board()
         self._board.set_pools({name: _pool(name, each) for name, each in workload.pools.items()})
         for fact in _nodes(workload.nodes):
@@ -44,9 +55,6 @@ class _Replay:
         self._heap: list[tuple[float, Happening, int, int]] = []
         self._lives = [0] * len(self._gangs)
         self._pods: dict[int, list[PodKey]] = {}
-        unknown = {gang.pool for gang in self._gangs} - workload.pools.keys()
-        if unknown:
-            raise ValueError(f"There is no pool {', '.join(sorted(unknown))}.")
 
     def run(self) -> Report:
         self._heap = [(gang.at, Happening.ARRIVES, number, 0) for number, gang in enumerate(self._gangs)]
@@ -82,8 +90,7 @@ class _Replay:
 
     def _pending(self, number: int) -> PendingGroup:
         gang = self._gangs[number]
-        asked = Resources(cpu=gang.cpus, gpu=gang.gpus, memory_bytes=int(gang.memory_gib * GIB), platform=gang.platform)
-        tasks = tuple(TaskRequest(str(task), asked) for task in range(gang.tasks))
+        tasks = tuple(TaskRequest(str(task), asked) for task, asked in enumerate(gang.asks))
         return PendingGroup(str(number), "", gang.pool, gang.priority, number, tasks)
 
     def _decide(self, at: float) -> None:
@@ -130,8 +137,8 @@ def _key(number: int) -> GroupKey:
     return str(number), ""
 
 
-def _pods(number: int, life: int, gang: Arrival) -> list[PodKey]:
-    return [(str(number), str(task), life) for task in range(gang.tasks)]
+def _pods(number: int, life: int, gang: Work) -> list[PodKey]:
+    return [(str(number), str(task), life) for task in range(len(gang.asks))]
 
 
 def _pool(name: str, wanted: ReplayPool) -> Pool:

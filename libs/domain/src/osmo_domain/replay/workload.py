@@ -3,32 +3,42 @@
 import random
 from collections.abc import Iterator
 from math import cos, pi
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
+from osmo_domain.plan import Resources
 from osmo_domain.pool import Priority
 
 GIB: Final = 1 << 30
 HOUR: Final = 3_600.0
 
+MOST_NODES: Final = 1_000_000
+"""Of all sorts together; as many gangs, too: a slip of the finger is refused before it fills the memory."""
+
+Limit = Annotated[int, Meta(ge=-1, le=1 << 40)]
+Amount = Annotated[int, Meta(ge=0, le=1 << 40)]
+Number = Annotated[int, Meta(ge=1, le=MOST_NODES)]
+Size = Annotated[float, Meta(ge=0, le=1e12)]
+Positive = Annotated[float, Meta(gt=0, le=1e12)]
+
 
 class ReplayPool(Struct, frozen=True, forbid_unknown_fields=True):
     """`platforms` maps names to the labels of their nodes; without any, work goes to all nodes. `goes_again`: what is preempted is queued again."""
 
-    guarantee: int = -1
-    maximum: int = -1
-    weight: int = 1
+    guarantee: Limit = -1
+    maximum: Limit = -1
+    weight: Amount = 1
     platforms: dict[str, dict[str, str]] = field(default_factory=dict)
     goes_again: bool = True
 
 
 class ReplayNodes(Struct, frozen=True, forbid_unknown_fields=True):
-    count: int
-    gpus: int = 0
-    cpus: int = 128
-    memory_gib: float = 1_024
-    storage_gib: float = 4_096
+    count: Number
+    gpus: Amount = 0
+    cpus: Amount = 128
+    memory_gib: Size = 1_024
+    storage_gib: Size = 4_096
     labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -36,28 +46,28 @@ class Arrival(Struct, frozen=True, forbid_unknown_fields=True):
     """A gang of `tasks` equal tasks that run for so many seconds each; `count` of them, `every` so many seconds from `at` on."""
 
     pool: str
-    seconds: float
-    at: float = 0
-    gpus: int = 0
-    cpus: int = 1
-    memory_gib: float = 1
-    tasks: int = 1
+    seconds: Size
+    at: Size = 0
+    gpus: Amount = 0
+    cpus: Amount = 1
+    memory_gib: Size = 1
+    tasks: Number = 1
     priority: Priority = Priority.NORMAL
     platform: str = ""
-    count: int = 1
-    every: float = 0
+    count: Number = 1
+    every: Size = 0
 
 
 class Mix(Struct, frozen=True, forbid_unknown_fields=True):
     """One sort of work of a generated day: `share` of the gangs are like this; they run for `minutes` on average."""
 
-    share: float
+    share: Positive
     pool: str
-    minutes: float
-    gpus: int = 0
-    cpus: int = 1
-    memory_gib: float = 1
-    tasks: int = 1
+    minutes: Positive
+    gpus: Amount = 0
+    cpus: Amount = 1
+    memory_gib: Size = 1
+    tasks: Number = 1
     priority: Priority = Priority.NORMAL
     platform: str = ""
 
@@ -65,9 +75,9 @@ class Mix(Struct, frozen=True, forbid_unknown_fields=True):
 class Generate(Struct, frozen=True, forbid_unknown_fields=True):
     """So many tasks, arriving over so many hours, most of them around the middle; the same `seed` makes the same day."""
 
-    tasks: int
-    mix: tuple[Mix, ...]
-    hours: float = 24
+    tasks: Number
+    mix: Annotated[tuple[Mix, ...], Meta(min_length=1)]
+    hours: Positive = 24
     seed: int = 1
 
 
@@ -78,36 +88,43 @@ class Workload(Struct, frozen=True, forbid_unknown_fields=True):
     nodes: tuple[ReplayNodes, ...]
     arrivals: tuple[Arrival, ...] = ()
     generate: Generate | None = None
-    round_seconds: float = 1
-    leave_seconds: float = 30
+    round_seconds: Size = 1
+    leave_seconds: Size = 30
 
 
-def gangs(workload: Workload) -> list[Arrival]:
+class Work(Struct, frozen=True):
+    """A gang that arrives once: what each of its tasks asks for, and for how many seconds all of them run."""
+
+    pool: str
+    at: float
+    seconds: float
+    priority: Priority
+    asks: tuple[Resources, ...]
+
+    @property
+    def gpus(self) -> int:
+        return sum(asked.gpu for asked in self.asks)
+
+
+def works(workload: Workload) -> list[Work]:
     """Every single gang, in the order of arrival."""
     written = [each for arrival in workload.arrivals for each in _repeated(arrival)]
     made = list(_generated(workload.generate)) if workload.generate is not None else []
-    return sorted([*written, *made], key=lambda arrival: arrival.at)
+    return sorted([*written, *made], key=lambda work: work.at)
 
 
-def _repeated(arrival: Arrival) -> Iterator[Arrival]:
-    return (_at(arrival, arrival.at + number * arrival.every) for number in range(arrival.count))
+def _repeated(arrival: Arrival) -> Iterator[Work]:
+    asks = _asks(arrival, arrival.tasks)
+    for number in range(arrival.count):
+        yield Work(arrival.pool, arrival.at + number * arrival.every, arrival.seconds, arrival.priority, asks)
 
 
-def _at(arrival: Arrival, at: float) -> Arrival:
-    return Arrival(
-        pool=arrival.pool,
-        seconds=arrival.seconds,
-        at=at,
-        gpus=arrival.gpus,
-        cpus=arrival.cpus,
-        memory_gib=arrival.memory_gib,
-        tasks=arrival.tasks,
-        priority=arrival.priority,
-        platform=arrival.platform,
-    )
+def _asks(wanted: Arrival | Mix, tasks: int) -> tuple[Resources, ...]:
+    memory = int(wanted.memory_gib * GIB)
+    return (Resources(cpu=wanted.cpus, gpu=wanted.gpus, memory_bytes=memory, platform=wanted.platform),) * tasks
 
 
-def _generated(wanted: Generate) -> Iterator[Arrival]:
+def _generated(wanted: Generate) -> Iterator[Work]:
     rng = random.Random(wanted.seed)
     shares = [mix.share for mix in wanted.mix]
     left = wanted.tasks
@@ -115,17 +132,8 @@ def _generated(wanted: Generate) -> Iterator[Arrival]:
         (mix,) = rng.choices(wanted.mix, shares)
         tasks = min(mix.tasks, left)
         left -= tasks
-        yield Arrival(
-            pool=mix.pool,
-            seconds=max(1.0, rng.expovariate(1 / (60 * mix.minutes))),
-            at=_time_of_day(rng) * wanted.hours * HOUR,
-            gpus=mix.gpus,
-            cpus=mix.cpus,
-            memory_gib=mix.memory_gib,
-            tasks=tasks,
-            priority=mix.priority,
-            platform=mix.platform,
-        )
+        seconds = max(1.0, rng.expovariate(1 / (60 * mix.minutes)))
+        yield Work(mix.pool, _time_of_day(rng) * wanted.hours * HOUR, seconds, mix.priority, _asks(mix, tasks))
 
 
 def _time_of_day(rng: random.Random) -> float:
