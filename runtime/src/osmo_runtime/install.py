@@ -15,6 +15,7 @@ def install(image: Path, volume: Path) -> None:
     """Put what lies in `image` into `volume`. A copy that is there already stays as it is; one that was broken off is made anew. Raises OSError."""
     if (volume / EXEC_NAME).exists():
         return
+    volume.mkdir(parents=True, exist_ok=True)
     unfinished = volume / UNFINISHED
     for half_done in (unfinished, volume / RUNTIME):
         if half_done.exists():
