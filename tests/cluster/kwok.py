@@ -23,13 +23,13 @@ _RUNNING = """
 {{ $root := . }}
 phase: Running
 startTime: {{ $now | Quote }}
-{{ with NodeIPsWith .spec.nodeName }}
-hostIP: {{ index . 0 | Quote }}
-hostIPs: [{ip: {{ index . 0 | Quote }}}]
+{{ with NodeIPWith .spec.nodeName }}
+hostIP: {{ . | Quote }}
+hostIPs: [{ip: {{ . | Quote }}}]
 {{ end }}
-{{ with PodIPsWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) }}
-podIP: {{ index . 0 | Quote }}
-podIPs: [{ip: {{ index . 0 | Quote }}}]
+{{ with PodIPWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) }}
+podIP: {{ . | Quote }}
+podIPs: [{ip: {{ . | Quote }}}]
 {{ end }}
 conditions:
 {{ range $type := list "Initialized" "Ready" "ContainersReady" }}
@@ -153,7 +153,11 @@ def node(
             },
         },
         "spec": {"taints": taints or []},
-        "status": {"capacity": resources, "allocatable": resources},
+        "status": {
+            "capacity": resources,
+            "allocatable": resources,
+            "addresses": [{"type": "Hostname", "address": name}],
+        },
     }
 
 
@@ -179,6 +183,7 @@ _OPTIONS: Json = {
         "manageNodesWithAnnotationSelector": f"{MARK}=fake",
         "nodeLeaseDurationSeconds": 40,
         "cidr": "10.0.0.0/8",
+        "nodeIP": "10.255.255.254",
         "enablePodsOnNodeSyncStreamWatch": False,
         "podPlayStageParallelism": 32,
         "nodePlayStageParallelism": 16,
