@@ -83,6 +83,10 @@ def test_the_same_file_gives_the_same_day(tmp_path: Path, capsys: pytest.Capture
             "pools: {}\nnodes: []\narrivals: [{pool: p, seconds: 1}]",
             "no pool p. - at `$.pools` (workload.unknown_pool)",
         ),
+        (
+            "pools: {p: {}}\nnodes: []\narrivals: [{pool: p, seconds: 1, platform: x}]",
+            "Pool p has no platform x. - at `$.pools.p.platforms` (workload.unknown_platform)",
+        ),
         ("pools: {p: {}}\nnodes: [{count: 0}]", "$.nodes[0].count"),
         ("pools: {p: {}}\nnodes: [{count: 1, gpus: -8}]", "$.nodes[0].gpus"),
         ("pools: {p: {}}\nnodes: [{count: 1000000}, {count: 1000000}]", "`$.nodes` (workload.too_large)"),

@@ -35,10 +35,18 @@ def replay(workload: Workload, recorded: Sequence[Work] | None = None) -> Report
     if sum(arrival.count * arrival.tasks for arrival in workload.arrivals) > MOST_NODES:
         raise Rejected("workload.too_large", f"There are more than {MOST_NODES:,} tasks.", path="arrivals")
     gangs = works(workload) if recorded is None else recorded
+    _check_names(workload, gangs)
+    return _Replay(workload, gangs).run()
+
+
+def _check_names(workload: Workload, gangs: Sequence[Work]) -> None:
     unknown = {gang.pool for gang in gangs} - workload.pools.keys()
     if unknown:
         raise Rejected("workload.unknown_pool", f"There is no pool {', '.join(sorted(unknown))}.", path="pools")
-    return _Replay(workload, gangs).run()
+    for pool, platform in sorted({(gang.pool, asked.platform) for gang in gangs for asked in set(gang.asks)}):
+        if platform and platform not in workload.pools[pool].platforms:
+            message = f"Pool {pool} has no platform {platform}."
+            raise Rejected("workload.unknown_platform", message, path=f"pools.{pool}.platforms")
 
 
 class _Replay:
