@@ -16,8 +16,8 @@ class BadFlags(ValueError):
 
 
 def user_job(words: Sequence[str], environment: Mapping[str, str]) -> UserJob:
-    """Every flag takes the next word, whatever it looks like: arguments of a command often begin with a dash. Raises BadFlags."""
-    given = _pairs(words)
+    """A flag's value is behind its `=`, or else the next word, whatever that looks like: arguments often begin with a dash. Raises BadFlags."""
+    given = _given(words)
     command = (*given[COMMAND], *given[ARGUMENT])
     if not given[COMMAND]:
         raise BadFlags(f"{COMMAND} is missing: there is nothing to run")
@@ -31,14 +31,17 @@ def user_job(words: Sequence[str], environment: Mapping[str, str]) -> UserJob:
     )
 
 
-def _pairs(words: Sequence[str]) -> dict[str, list[str]]:
+def _given(words: Sequence[str]) -> dict[str, list[str]]:
     given: dict[str, list[str]] = {flag: [] for flag in _KNOWN}
-    for flag, value in zip(words[::2], words[1::2], strict=False):
+    left = iter(words)
+    for word in left:
+        flag, equals, value = word.partition("=")
         if flag not in given:
             raise BadFlags(f"{flag} is no flag of the user container")
-        given[flag].append(value)
-    if len(words) % 2:
-        raise BadFlags(f"{words[-1]} has no value")
+        found = value if equals else next(left, None)
+        if found is None:
+            raise BadFlags(f"{flag} has no value")
+        given[flag].append(found)
     return given
 
 
