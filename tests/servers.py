@@ -33,6 +33,8 @@ class NatsServer:
 
     directory: Path
     port: int = -1
+    config: str = ""
+    """Lines of nats-server's configuration, for example accounts."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -47,6 +49,9 @@ class NatsServer:
     def start(self) -> None:
         log = self.directory / f"nats-{time.monotonic_ns()}.log"
         command = [nats_server_program(), "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.directory)]
+        if self.config:
+            (self.directory / "nats.conf").write_text(self.config, encoding="utf-8")
+            command += ["-c", str(self.directory / "nats.conf")]
         self._process = subprocess.Popen([*command, "-l", str(log)], stdin=subprocess.DEVNULL)
         text = wait_for_line(log, "Server is ready", self._process)
         found = re.search(r"client connections on [^ ]*:(\d+)", text)
@@ -74,9 +79,9 @@ class NatsServer:
 
 
 @contextlib.contextmanager
-def running_nats() -> Iterator[NatsServer]:
+def running_nats(config: str = "") -> Iterator[NatsServer]:
     with tempfile.TemporaryDirectory(prefix="osmo-nats-") as directory:
-        server = NatsServer(Path(directory))
+        server = NatsServer(Path(directory), config=config)
         server.start()
         try:
             yield server
