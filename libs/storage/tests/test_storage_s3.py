@@ -11,13 +11,14 @@ import pytest
 from tests.object_storage import BadLine, ObjectServer, free_port, object_server
 
 from osmo_storage import (
+    Direction,
     Pace,
     S3Location,
     StorageAccess,
     StorageError,
     StorageRefused,
     Transferred,
-    check_server,
+    check_bucket,
     download,
     list_objects,
     upload,
@@ -336,35 +337,33 @@ async def test_who_has_no_keys_is_nobody_or_whom_the_environment_names_if_that_m
 
 
 async def test_a_server_is_checked_without_leaving_anything(s3: ObjectServer, bucket: str) -> None:
-    reader, writer = (
-        s3.user("checked-reader", "s3:ListBucket", "s3:GetObject"),
-        s3.user("checked-writer", "s3:PutObject", "s3:AbortMultipartUpload"),
-    )
-    place = S3Location(bucket, "not/there/yet")
+    reader = s3.user("checked-reader", "s3:ListBucket", "s3:GetObject")
+    writer = s3.user("checked-writer", "s3:PutObject", "s3:AbortMultipartUpload")
+    place, missing = S3Location(bucket, "not/there/yet"), S3Location("missing-bucket")
+    directions: tuple[Direction, ...] = ("READ", "WRITE")
+
+    async def problems(keys: dict[str, str], bucket: str = bucket) -> dict[str, str]:
+        places = [(S3Location(bucket, place.key), direction) for direction in directions]
+        found = await check_bucket(places, StorageAccess({f"s3://{bucket}": keys}))
+        return {direction: error.code for (_, direction), error in found.items()}
+
     with s3.rights_enforced():
-        await check_server(place, "READ", StorageAccess({f"s3://{bucket}": reader}))
-        await check_server(place, "WRITE", StorageAccess({f"s3://{bucket}": writer}))
-        with pytest.raises(StorageRefused, match="access denied"):
-            await check_server(place, "WRITE", StorageAccess({f"s3://{bucket}": reader}))
-        with pytest.raises(StorageRefused, match="access denied"):
-            await check_server(place, "READ", StorageAccess({f"s3://{bucket}": writer}))
-        with pytest.raises(StorageError):
-            await check_server(place, "READ", nobody_at(s3, bucket))
+        assert await problems(reader) == {"WRITE": "storage.access_denied"}
+        assert await problems(writer) == {"READ": "storage.access_denied"}
+        assert set(await problems({"override_url": s3.url})) == {"READ", "WRITE"}
+    assert await problems(s3.keys()) == {}
+    assert await problems(s3.keys(), missing.bucket) == dict.fromkeys(("READ", "WRITE"), "storage.no_bucket")
     assert uploads_begun(s3, bucket) == []
     assert await list_objects(f"s3://{bucket}", access=access_to(s3, bucket)) == []
-
-
-def nobody_at(server: ObjectServer, bucket: str) -> StorageAccess:
-    return StorageAccess({f"s3://{bucket}": {"override_url": server.url}})
 
 
 async def test_a_server_that_hangs_is_given_up_in_time(s3: ObjectServer, bucket: str) -> None:
     async with BadLine(s3.port) as line:
         line.silent = True
         began = asyncio.get_running_loop().time()
-        with pytest.raises(StorageError) as hung:
-            await check_server(S3Location(bucket), "READ", access_to(s3, bucket, override_url=line.url), within_s=0.5)
-        assert hung.value.code == "storage.unreachable"
+        access = access_to(s3, bucket, override_url=line.url)
+        hung = await check_bucket([(S3Location(bucket), "READ"), (S3Location(bucket), "WRITE")], access, within_s=0.5)
+        assert [error.code for error in hung.values()] == ["storage.unreachable"] * 2
         assert asyncio.get_running_loop().time() - began < 3
 
 

@@ -5,6 +5,8 @@ from typing import Final
 
 DOWNLOAD: Final = 10
 UPLOAD: Final = 12
+AUTHORISATION_UNKNOWN: Final = 13
+NOT_AUTHORISED: Final = 14
 BAD_TOKEN: Final = 20
 USER_CONTAINER: Final = 23
 BARRIER: Final = 24

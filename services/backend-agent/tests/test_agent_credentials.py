@@ -9,9 +9,10 @@ from osmo_agent.simulated import SimulatedRuntime
 from osmo_domain.cluster import GroupRefused
 from osmo_domain.command import CreateGroup
 from osmo_domain.credential_requests import AttemptProof, CredentialsFetched, FetchCredentials
-from osmo_domain.plan import GroupPlan, TaskPlan
+from osmo_domain.plan import CheckpointPlan, GroupPlan, InputPlan, OutputPlan, TaskPlan
+from osmo_domain.pod_making import PodMaking
 from osmo_domain.requests import DataAnswer, Done, Refused
-from osmo_eventlog.subjects import DATA_QUESTIONS
+from osmo_eventlog.subjects import agent_questions
 from osmo_runtime.pod_secrets import NO_SECRETS, PodSecrets, SecretFile
 
 Run = Callable[..., Any]
@@ -72,7 +73,7 @@ def one_life(run_world: Run, data: Data | None, command: Callable[[Any], CreateG
             await world.tell(command(world))
             await world.until(lambda: carried_out(world))
         else:
-            async with world.server.connect("data").requests.serve("data", DATA_QUESTIONS, data):
+            async with world.server.connect("data").requests.serve("data", agent_questions("sim"), data):
                 await world.tell(command(world))
                 await world.until(lambda: carried_out(world))
         found.extend(await world.facts("refused"))
@@ -153,6 +154,51 @@ def test_data_that_is_away_is_asked_again(run_world: Run) -> None:
     assert refused is None
     assert len(data.asked) == 4
     assert runtime.handed == [{"t": PodSecrets({"A": TOKEN})}]
+
+
+STORAGE = {"s3://mine": {"access_key_id": "mine", "access_key": "m"}}
+OWN = {"s3://own": {"access_key_id": "own", "access_key": "o"}}
+LOGINS = (
+    {"registry": "docker.io", "username": "u", "auth": "h"},
+    {"registry": "nvcr.io", "username": "n", "auth": "v"},
+)
+AROUND = CredentialsFetched(PAYLOADS, STORAGE, OWN, LOGINS)
+
+
+def test_a_process_is_given_keys_of_storage_where_a_url_of_its_task_needs_them(run_world: Run) -> None:
+    data = Data(AROUND)
+    tasks = (
+        TaskPlan("reads", "i", ("true",), inputs=(InputPlan("s3://mine/x"),)),
+        TaskPlan("hands", "nvcr.io/i", ("true",), outputs=(OutputPlan("s3://own/wf/hands", intermediate=True),)),
+        TaskPlan("saves", "i", ("true",), checkpoints=(CheckpointPlan("/x", "s3://mine/c", 1),)),
+        TaskPlan("local", "i", ("true",), outputs=(OutputPlan("file:///own/wf/local", intermediate=True),)),
+        using("plain", {"git": {"GIT": "token"}}),
+    )
+    runtime, _ = one_life(run_world, data, lambda world: group(world, *tasks))
+    asked = [([each.task for each in question.attempts], question.pod_access) for question in data.asked]
+    assert asked == [(["reads", "hands", "saves"], True), (["plain"], False)]
+    given = runtime.handed[0]
+    assert {name: (each.storage, each.own_storage) for name, each in given.items()} == {
+        "reads": (STORAGE, {}),
+        "hands": (STORAGE, OWN),
+        "saves": (STORAGE, {}),
+        "plain": (STORAGE, {}),
+    }
+    assert (given["reads"].registries, given["hands"].registries) == (LOGINS[:1], LOGINS[1:])
+    assert not [secret for secret in ("'m'", "'o'", "'h'", "'v'") if secret in repr(given) + repr(AROUND)]
+
+
+def test_pods_are_always_given_what_a_cluster_needs_around_them(run_world: Run) -> None:
+    data = Data(AROUND)
+
+    def command(world: Any) -> CreateGroup:
+        made = group(world, TaskPlan("t", "i", ("true",)), using("u", {"git": {"GIT": "token"}}))
+        return msgspec.structs.replace(made, pods=PodMaking())
+
+    runtime, _ = one_life(run_world, data, command)
+    assert [(len(question.attempts), question.pod_access) for question in data.asked] == [(2, True)]
+    assert runtime.handed[0]["t"] == PodSecrets(storage=STORAGE, registries=LOGINS[:1])
+    assert runtime.handed[0]["u"].environment == {"GIT": TOKEN}
 
 
 def test_no_secrets_are_none() -> None:

@@ -2,18 +2,14 @@
 
 import asyncio
 import base64
-import contextlib
 import random
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
 
-from osmo_data.app import Keys, open_app
+from osmo_data.app import Keys
 from osmo_data.credentials.keys import KeyRing
-from osmo_data.settings import DataSettings
-from osmo_domain.commit import Commit, encode_commit
 from osmo_domain.credential_payload import MOST_PAYLOAD_BYTES
 from osmo_domain.credential_requests import (
     AttemptProof,
@@ -28,90 +24,17 @@ from osmo_domain.credential_requests import (
     SetCredential,
 )
 from osmo_domain.credentials import CredentialType
-from osmo_domain.plan import GroupPlan, Plan, TaskPlan
-from osmo_domain.requests import DataAnswer, DataQuestion, Done, Refused
+from osmo_domain.plan import TaskPlan
+from osmo_domain.requests import Done
 from osmo_domain.task_token import task_token
-from osmo_domain.workflow.events import WorkflowSubmitted
-from osmo_eventlog.memory import MemoryServer
-from osmo_eventlog.memory.connection import MemoryConnection
-from osmo_eventlog.ports import After
-from osmo_eventlog.subjects import CONFIG, DATA_QUESTIONS, workflow
-from osmo_service.clock import SystemClock
-from osmo_service.lifecycle import run_app
 
 GENERIC, REGISTRY, DATA = CredentialType.GENERIC, CredentialType.REGISTRY, CredentialType.DATA
 TASK_KEY = b"the key of the tasks"
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECRET = "correct-horse-battery"
 
 
 def keys(master: bytes = b"k" * 32) -> Keys:
     return Keys(KeyRing([master]), TASK_KEY, random.Random(3).randbytes)
-
-
-class House:
-    def __init__(self) -> None:
-        self.server = MemoryServer(SystemClock(), random.Random(1))
-        self.user: MemoryConnection = self.server.connect("user")
-        self.lives = 0
-
-    @contextlib.asynccontextmanager
-    async def replica(self, with_keys: Keys | None) -> AsyncIterator[None]:
-        self.lives += 1
-        connection, rng = self.server.connect(f"data-{self.lives}"), random.Random(self.lives)
-        stop = asyncio.Event()
-        async with open_app(DataSettings(), connection, SystemClock(), rng, with_keys) as app:
-            running = asyncio.create_task(run_app(app, stop))
-            async with asyncio.timeout(5):
-                await app.ready.wait()
-            yield
-            stop.set()
-            await running
-
-    async def ask(self, question: DataQuestion) -> DataAnswer:
-        data = await self.user.requests.ask(DATA_QUESTIONS, msgspec.json.encode(question), timeout_s=10)
-        answer: DataAnswer = msgspec.json.decode(data, type=DataAnswer)
-        return answer
-
-    async def set(self, name: str, kind: CredentialType = GENERIC, user: str = "ada", **payload: str) -> DataAnswer:
-        return await self.ask(SetCredential(user, name, kind, payload))
-
-    async def refusal(self, question: DataQuestion) -> Refused:
-        answer = await self.ask(question)
-        assert isinstance(answer, Refused), answer
-        return answer
-
-    async def names(self, user: str = "ada") -> list[tuple[str, str, str | None]]:
-        answer = await self.ask(ListCredentials(user))
-        assert isinstance(answer, CredentialsListed)
-        return [(each.name, each.kind.value, each.profile) for each in answer.credentials]
-
-    async def submitted(self, *tasks: TaskPlan, user: str = "ada", blob: bool = False) -> None:
-        plan = Plan("wf", "default", "default", (GroupPlan("g", tasks),))
-        event = WorkflowSubmitted("wf-1", "u" * 32, user, NOW, plan)
-        if blob:
-            event = msgspec.structs.replace(
-                event, plan=None, plan_blob=await self.user.blobs.put(msgspec.json.encode(plan))
-            )
-        commit = Commit("c1", NOW, user, [event])
-        await self.user.log.append(workflow(0, "wf-1"), encode_commit(commit), message_id="c1", expected=0)
-
-    async def stored(self) -> bytes:
-        """All that the log has ever been given about credentials."""
-        found = b""
-        async with contextlib.aclosing(self.user.log.follow(CONFIG, [], After(0))) as batches:
-            async for records in batches:
-                found += b"\n".join(record.subject.encode() + b" " + record.data for record in records)
-                if records[-1].seq >= await self.user.log.last_seq(CONFIG):
-                    return found
-        return found
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    opened = House()
-    async with opened.replica(keys()):
-        yield opened
 
 
 def using(*names: str, **more: dict[str, str]) -> TaskPlan:
@@ -123,7 +46,7 @@ def proof(task: str = "t", retry_id: int = 0, workflow_id: str = "wf-1") -> Atte
     return AttemptProof(task, retry_id, task_token(TASK_KEY, workflow_id, task, retry_id))
 
 
-async def test_what_is_set_is_listed_by_type_backwards_and_name(house: House) -> None:
+async def test_what_is_set_is_listed_by_type_backwards_and_name(house: Any) -> None:
     await house.set("z", token=SECRET)
     await house.set("a", token=SECRET)
     await house.set("hub", REGISTRY, registry="", username="", auth="pw")
@@ -139,7 +62,7 @@ async def test_what_is_set_is_listed_by_type_backwards_and_name(house: House) ->
     assert await house.names("bob") == []
 
 
-async def test_users_have_credentials_of_their_own_whatever_they_are_called(house: House) -> None:
+async def test_users_have_credentials_of_their_own_whatever_they_are_called(house: Any) -> None:
     for user in ("ada@example.com", "ada@example", "ada=example.com", "a/b", "a%2Fb", "ä*>", "."):
         assert isinstance(await house.set("git", user=user, token=SECRET + user), Done)
     for user in ("ada@example.com", "ada@example", "ada=example.com", "a/b", "a%2Fb", "ä*>", "."):
@@ -149,14 +72,14 @@ async def test_users_have_credentials_of_their_own_whatever_they_are_called(hous
     assert await house.names("ada@example") == [("git", "GENERIC", None)]
 
 
-async def test_a_generic_credential_is_replaced_by_the_next_of_its_name(house: House) -> None:
+async def test_a_generic_credential_is_replaced_by_the_next_of_its_name(house: Any) -> None:
     await house.submitted(using("git"))
     await house.set("git", old="1", token="before")
     await house.set("git", token="after")
     assert await house.ask(FetchCredentials("wf-1", (proof(),))) == CredentialsFetched({"git": {"token": "after"}})
 
 
-async def test_one_credential_per_profile_which_can_take_a_new_name(house: House) -> None:
+async def test_one_credential_per_profile_which_can_take_a_new_name(house: Any) -> None:
     lake = {"endpoint": "s3://lake", "access_key_id": "id", "access_key": "key"}
     await house.set("one", DATA, **lake)
     await house.set("two", DATA, **lake)
@@ -169,7 +92,7 @@ async def test_one_credential_per_profile_which_can_take_a_new_name(house: House
         assert await house.names() == []
 
 
-async def test_a_name_is_not_taken_from_a_credential_for_something_else(house: House) -> None:
+async def test_a_name_is_not_taken_from_a_credential_for_something_else(house: Any) -> None:
     await house.set("lake", DATA, endpoint="s3://lake", access_key_id="id", access_key="key")
     for question in (
         SetCredential("ada", "lake", GENERIC, {"token": SECRET}),
@@ -201,7 +124,7 @@ async def test_a_name_is_not_taken_from_a_credential_for_something_else(house: H
     ],
 )
 async def test_what_cannot_be_a_credential_is_refused(
-    house: House, name: str, kind: CredentialType, payload: dict[str, str], code: str
+    house: Any, name: str, kind: CredentialType, payload: dict[str, str], code: str
 ) -> None:
     refused = await house.refusal(SetCredential("ada", name, kind, payload))
     assert (refused.code, refused.error_code) == (code, "USER")
@@ -209,7 +132,7 @@ async def test_what_cannot_be_a_credential_is_refused(
     assert await house.names() == []
 
 
-async def test_a_payload_of_the_largest_size_is_kept(house: House) -> None:
+async def test_a_payload_of_the_largest_size_is_kept(house: Any) -> None:
     await house.submitted(using("big"))
     assert isinstance(await house.set("big", k="x" * (MOST_PAYLOAD_BYTES - 1)), Done)
     answer = await house.ask(FetchCredentials("wf-1", (proof(),)))
@@ -217,13 +140,13 @@ async def test_a_payload_of_the_largest_size_is_kept(house: House) -> None:
     assert len(answer.payloads["big"]["k"]) == MOST_PAYLOAD_BYTES - 1
 
 
-async def test_deleting_what_is_not_there_is_refused(house: House) -> None:
+async def test_deleting_what_is_not_there_is_refused(house: Any) -> None:
     assert (await house.refusal(DeleteCredential("ada", "none"))).code == "credential.unknown"
     await house.set("git", user="bob", token=SECRET)
     assert (await house.refusal(DeleteCredential("ada", "git"))).code == "credential.unknown"
 
 
-async def test_submit_hears_of_names_and_keys_only(house: House) -> None:
+async def test_submit_hears_of_names_and_keys_only(house: Any) -> None:
     await house.set("git", token=SECRET, user_name="ada")
     await house.set("gitlab", token=SECRET)
     await house.set("git-of-bob", user="bob", token=SECRET)
@@ -231,7 +154,7 @@ async def test_submit_hears_of_names_and_keys_only(house: House) -> None:
     assert answer == CredentialsChecked({"git": ("token", "user_name")}, ("gitlab",))
 
 
-async def test_an_attempt_gets_what_its_task_uses_and_nothing_else(house: House) -> None:
+async def test_an_attempt_gets_what_its_task_uses_and_nothing_else(house: Any) -> None:
     await house.set("git", token=SECRET, other="not mapped")
     await house.set("files", a="1", b="2")
     await house.set("unused", token="for somebody else")
@@ -241,7 +164,7 @@ async def test_an_attempt_gets_what_its_task_uses_and_nothing_else(house: House)
     )
 
 
-async def test_credentials_are_those_of_who_submitted(house: House) -> None:
+async def test_credentials_are_those_of_who_submitted(house: Any) -> None:
     await house.set("git", user="ada", token="hers")
     await house.set("git", user="bob", token="his")
     await house.submitted(using("git"), user="bob")
@@ -260,7 +183,7 @@ async def test_credentials_are_those_of_who_submitted(house: House) -> None:
         AttemptProof("t", 0, task_token(b"another key", "wf-1", "t", 0)),
     ],
 )
-async def test_without_a_proof_nothing_is_given(house: House, attempt: AttemptProof) -> None:
+async def test_without_a_proof_nothing_is_given(house: Any, attempt: AttemptProof) -> None:
     await house.set("git", token=SECRET)
     await house.submitted(using("git"))
     for attempts in ((attempt,), (proof(), attempt)):
@@ -269,13 +192,13 @@ async def test_without_a_proof_nothing_is_given(house: House, attempt: AttemptPr
         assert SECRET not in repr(refused)
 
 
-async def test_a_proof_for_a_workflow_that_never_was_gives_nothing(house: House) -> None:
+async def test_a_proof_for_a_workflow_that_never_was_gives_nothing(house: Any) -> None:
     await house.set("git", token=SECRET)
     question = FetchCredentials("wf-2", (proof(workflow_id="wf-2"),))
     assert (await house.refusal(question)).code == "credential.unproven"
 
 
-async def test_what_is_gone_since_the_submission_is_said(house: House) -> None:
+async def test_what_is_gone_since_the_submission_is_said(house: Any) -> None:
     await house.submitted(using(git={"T": "token"}))
     question = FetchCredentials("wf-1", (proof(),))
     assert "does not exist any more" in (await house.refusal(question)).message
@@ -286,7 +209,7 @@ async def test_what_is_gone_since_the_submission_is_said(house: House) -> None:
 
 
 async def test_the_log_holds_no_value_in_any_form_and_no_answer_or_line_but_the_one(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     await house.set("git", token=SECRET)
@@ -311,7 +234,7 @@ async def test_the_log_holds_no_value_in_any_form_and_no_answer_or_line_but_the_
     assert b"credential.deleted" in await house.stored()
 
 
-async def test_replicas_agree_at_once(house: House) -> None:
+async def test_replicas_agree_at_once(house: Any) -> None:
     async with house.replica(keys()):
         for number in range(40):
             await house.set("git", token=f"value {number}")
@@ -320,7 +243,7 @@ async def test_replicas_agree_at_once(house: House) -> None:
             assert names == ([] if number % 3 == 2 else ["git"])
 
 
-async def test_many_at_once_leave_one(house: House) -> None:
+async def test_many_at_once_leave_one(house: Any) -> None:
     async with house.replica(keys()):
         answers = await asyncio.gather(*(house.set("git", token=f"value {number}") for number in range(12)))
         assert all(isinstance(answer, Done) for answer in answers)
@@ -331,8 +254,8 @@ async def test_many_at_once_leave_one(house: House) -> None:
         assert await house.names() == listed
 
 
-async def test_a_later_life_with_another_key_says_that_it_cannot_read() -> None:
-    house = House()
+async def test_a_later_life_with_another_key_says_that_it_cannot_read(new_house: Any) -> None:
+    house = new_house()
     async with house.replica(keys()):
         await house.set("git", token=SECRET)
         await house.submitted(using("git"))
@@ -345,8 +268,8 @@ async def test_a_later_life_with_another_key_says_that_it_cannot_read() -> None:
         assert isinstance(await house.ask(FetchCredentials("wf-1", (proof(),))), CredentialsFetched)
 
 
-async def test_without_keys_no_credentials_are_kept() -> None:
-    house = House()
+async def test_without_keys_no_credentials_are_kept(new_house: Any) -> None:
+    house = new_house()
     async with house.replica(None):
         for question in (ListCredentials("ada"), SetCredential("ada", "git", GENERIC, {"token": SECRET})):
             assert (await house.refusal(question)).code == "credential.not_kept"

@@ -1,5 +1,6 @@
 """What the data service says about URIs."""
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from osmo_service.clock import SystemClock
 
 
 def ask(*uris: tuple[str, str], roots: tuple[Path, ...] = ()) -> DataChecked:
-    return Questions(roots).check(CheckData("alice", uris))
+    return asyncio.run(Questions(roots).check(CheckData("alice", uris)))
 
 
 def test_what_is_accessible_or_not_there_yet_is_no_problem(tmp_path: Path) -> None:
@@ -32,7 +33,9 @@ def test_what_is_accessible_or_not_there_yet_is_no_problem(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("uri", "code"),
     [
-        ("s3://bucket/key", "storage.uri.unknown_scheme"),
+        ("gs://bucket/key", "storage.uri.unknown_scheme"),
+        ("s3://bu cket", "storage.uri.bad_bucket"),
+        ("s3://bucket/a,b", "storage.uri.bad_path"),
         ("nonsense", "storage.uri.malformed"),
         ("file://relative/path", "storage.uri.bad_path"),
         ("file:///a/../b", "storage.uri.bad_path"),

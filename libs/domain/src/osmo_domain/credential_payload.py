@@ -14,7 +14,7 @@ MOST_PAYLOAD_BYTES: Final = 512 * 1024
 
 DOCKER_HUB: Final = "docker.io"
 
-_DOCKER_HUB_NAMES: Final = frozenset(
+DOCKER_HUB_NAMES: Final = frozenset(
     {"", "docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
 _SCOPE: Final = re.compile(r"[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-zA-Z0-9._-]+)*")
@@ -75,7 +75,7 @@ def registry_scope(written: str) -> str:
     if path in {"v1", "v2"}:
         slash = path = ""
     host = host.lower()
-    scope = f"{DOCKER_HUB if host in _DOCKER_HUB_NAMES else host}{slash}{path}"
+    scope = f"{DOCKER_HUB if host in DOCKER_HUB_NAMES else host}{slash}{path}"
     if not _SCOPE.fullmatch(scope):
         raise Rejected("credential.registry", f"{written[:120]!r} is not a registry like nvcr.io or nvcr.io/org/team.")
     return scope

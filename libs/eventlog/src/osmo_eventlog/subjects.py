@@ -106,6 +106,11 @@ AUTH_QUESTIONS = "$SYS.REQ.USER.AUTH"
 """Where nats-server asks whether a client may come in, and what it may do (auth callout)."""
 
 
+def parse_agent_questions(subject: str) -> str:
+    """The backend whose agent asks."""
+    return subject.removeprefix(agent_questions(""))
+
+
 def agent_window(backend: str) -> str:
     """What the agent of this backend may read and keep of its own records: see osmo_eventlog.window."""
     return f"osmo.rpc.window.{backend}"

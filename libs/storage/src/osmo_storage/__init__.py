@@ -4,13 +4,14 @@ from osmo_storage.access import ANONYMOUS, StorageAccess
 from osmo_storage.pace import Pace
 from osmo_storage.progress import Progress
 from osmo_storage.stored import StorageError, StorageRefused, StoredObject, Transferred
-from osmo_storage.transfer import BadRegex, check_server, download, list_objects, upload
+from osmo_storage.transfer import BadRegex, Direction, check_bucket, download, list_objects, upload
 from osmo_storage.uri import BadUri, FileLocation, Location, S3Location, parse_uri
 
 __all__ = [
     "ANONYMOUS",
     "BadRegex",
     "BadUri",
+    "Direction",
     "FileLocation",
     "Location",
     "Pace",
@@ -21,7 +22,7 @@ __all__ = [
     "StorageRefused",
     "StoredObject",
     "Transferred",
-    "check_server",
+    "check_bucket",
     "download",
     "list_objects",
     "parse_uri",

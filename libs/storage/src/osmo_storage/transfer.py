@@ -6,19 +6,22 @@ Keys are relative to the prefix that a URI names, with `/` between components. A
 import asyncio
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from osmo_storage import local
 from osmo_storage.access import ANONYMOUS, StorageAccess
+from osmo_storage.at_once import each
 from osmo_storage.pace import Pace
 from osmo_storage.progress import Progress, no_progress
 from osmo_storage.stored import StorageError, StoredObject, Transferred
 from osmo_storage.uri import FileLocation, S3Location, parse_uri
 
 DEFAULT_PACE = Pace()
+
+Direction = Literal["READ", "WRITE"]
 
 
 class BadRegex(ValueError):
@@ -95,20 +98,36 @@ async def list_objects(
         return await s3.list_objects(connection, wanted)
 
 
-async def check_server(
-    location: S3Location, direction: Literal["READ", "WRITE"], access: StorageAccess, *, within_s: float = 5
-) -> None:
-    """Raises StorageError where the place may not be read or written to, or its server does not say so in time. Leaves nothing there."""
+async def check_bucket(
+    places: Sequence[tuple[S3Location, Direction]], access: StorageAccess, *, within_s: float = 5
+) -> dict[tuple[S3Location, Direction], StorageError]:
+    """What stands in the way of reading or writing at these places of one bucket; nothing is left there. `access` is that of the first.
+
+    A server that does not say so in time stands in the way of all that it said nothing about.
+    """
     from osmo_storage import s3
 
+    found: dict[tuple[S3Location, Direction], StorageError] = {}
+    silent = dict.fromkeys(places)
     pace = replace(DEFAULT_PACE, attempts=2, connect_s=within_s, patience_s=within_s)
+
+    async def one(asked: tuple[S3Location, Direction]) -> None:
+        try:
+            await s3.check(connection, *asked)
+        except StorageError as error:
+            found[asked] = error
+        del silent[asked]
+
+    bucket = places[0][0]
     try:
-        async with asyncio.timeout(within_s), s3.connected(location, access, pace, random.Random()) as connection:
-            await s3.check(connection, direction)
-    except TimeoutError as error:
-        raise StorageError(
-            f"{location}: its server does not answer within {within_s:g} s", "storage.unreachable"
-        ) from error
+        async with asyncio.timeout(within_s), s3.connected(bucket, access, pace, random.Random()) as connection:
+            await each(list(silent), one, pace.at_once)
+    except StorageError as error:
+        return dict.fromkeys(places, error)
+    except TimeoutError:
+        words = f"s3://{bucket.bucket}: its server does not answer within {within_s:g} s"
+        found.update(dict.fromkeys(silent, StorageError(words, "storage.unreachable")))
+    return found
 
 
 def _filter(regex: str) -> Callable[[str], bool]:

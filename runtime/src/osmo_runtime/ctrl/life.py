@@ -1,7 +1,7 @@
 """What a control container does, in order.
 
 1. Open the socket for the user container and begin to connect to log-router, for ever.
-2. Bring the inputs, one after the other.
+2. Ask whether URLs of the user on servers may be read and written; bring the inputs, one after the other.
 3. Wait for the user container and, where the task has a barrier, for log-router's go.
 4. Tell the user container to start, and relay its lines until the command has ended.
 5. Take away the outputs, whatever the exit code.
@@ -20,12 +20,14 @@ from typing import Any
 
 from osmo_api.ctrl import Action, Barrier
 from osmo_runtime import exit_codes, messages
+from osmo_runtime.ctrl.data_access import check_access
 from osmo_runtime.ctrl.failure import CtrlFailure
 from osmo_runtime.ctrl.link import Link, address_of
 from osmo_runtime.ctrl.masking import Masker
 from osmo_runtime.ctrl.outbox import Outbox
 from osmo_runtime.ctrl.reports import Phase, Reports
 from osmo_runtime.ctrl.spill import Spill
+from osmo_runtime.ctrl.storage_keys import access
 from osmo_runtime.ctrl.transfers import bring_inputs, take_outputs
 from osmo_runtime.ctrl.user_link import UserLink
 from osmo_runtime.paths import PodPaths
@@ -175,11 +177,17 @@ class Ctrl:
             vanished.cancel()
             await asyncio.gather(ready, vanished, return_exceptions=True)
 
+    async def _check_access(self) -> None:
+        keys = access(self._spec.secrets, own=False)
+        await check_access(self._spec.inputs, self._spec.outputs, keys, self._say, self._rng)
+
     async def _bring_inputs(self) -> None:
         if not self._spec.inputs:
             return
         self._report("DOWNLOADING")
-        done = await bring_inputs(self._spec.inputs, self._paths.input, self._sayer("DOWNLOAD"), self._rng)
+        done = await bring_inputs(
+            self._spec.inputs, self._paths.input, self._sayer("DOWNLOAD"), self._rng, self._spec.secrets
+        )
         self._report("DOWNLOADED", bytes=done.bytes, files=done.files)
 
     async def _user_connected(self) -> None:
@@ -219,7 +227,7 @@ class Ctrl:
             say("The output folder is empty: nothing to upload")
             return
         self._report("UPLOADING")
-        done = await take_outputs(self._spec.outputs, self._paths.output, say, self._rng)
+        done = await take_outputs(self._spec.outputs, self._paths.output, say, self._rng, self._spec.secrets)
         self._report("UPLOADED", bytes=done.bytes, files=done.files)
 
     # -- ends -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from osmo_runtime.shim.pod_dir import PodDir
 from osmo_runtime.shim.private_root import CannotPlace, own_tmp, place_files
 from osmo_runtime.user.descendants import die_with_parent
 from osmo_runtime.user.job import Checkpoint, UserJob
+from osmo_runtime.user_keys import write_user_keys
 
 POD_MARK = "OSMO_POD"
 """The environment variable by which the processes of a pod can be found when nothing else holds them together: it names the pod's directory."""
@@ -61,7 +62,10 @@ def _forget_signals() -> None:
 
 def run_init(spec: PodSpec, paths: PodPaths, osmo_program: str) -> int:
     service = ["--service-url", spec.service_url, "--user", spec.user]
-    return init.main(["--root", str(paths.osmo.parent), "--osmo-program", osmo_program, *service])
+    code = init.main(["--root", str(paths.osmo.parent), "--osmo-program", osmo_program, *service])
+    if code == 0:
+        write_user_keys(paths.login, spec.secrets.storage)
+    return code
 
 
 def run_ctrl_container(spec: PodSpec, paths: PodPaths, notes: list[str]) -> int:

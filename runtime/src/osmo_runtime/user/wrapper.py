@@ -6,10 +6,12 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from osmo_runtime import messages
 from osmo_runtime.exit_codes import NOT_EXECUTABLE, SIGNAL_OFFSET, exit_code_of
+from osmo_runtime.paths import PodPaths
 from osmo_runtime.user.checkpoint import Checkpoints
 from osmo_runtime.user.command import CannotStart, start
 from osmo_runtime.user.descendants import adopt_orphans, kill_descendants
@@ -120,7 +122,8 @@ class Wrapper:
         return self._status
 
     def _start_checkpoints(self) -> list[Relay]:
-        self._checkpoints.start(self._job.checkpoints)
+        login = self._job.environment.get("OSMO_CONFIG_FILE_DIR") or str(PodPaths().login)
+        self._checkpoints.start(self._job.checkpoints, Path(login))
         return [self._relay(hear, messages.MESSAGE_OPS) for hear in self._checkpoints.running.values()]
 
     # -- what is watched --------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ async def open_app(
         log,
         connection.blobs,
         runtime,
-        GroupCredentials(connection.requests),
+        GroupCredentials(connection.requests, backend),
         facts,
         Fence(connection.snapshots, backend),
         clock,

@@ -1,4 +1,4 @@
-"""May a task read or write at a URI? Answered before a workflow is accepted, so that it does not fail hours later.
+"""May a task read or write at a place of this machine? Answered before a workflow is accepted, so that it does not fail hours later.
 
 What does not exist yet is no problem: an earlier workflow may still write it. What exists must be accessible, and where something is to
 be written the nearest existing directory above must allow it.
@@ -7,11 +7,10 @@ be written the nearest existing directory above must allow it.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-from osmo_storage import BadUri, parse_uri
+from osmo_storage import BadUri, Direction, Location, parse_uri
 
-Direction = Literal["READ", "WRITE"]
 DIRECTIONS = frozenset(get_args(Direction))
 
 
@@ -24,17 +23,20 @@ class Problem(Exception):
         self.message = message
 
 
-def check(uri: str, direction: str, roots: Sequence[Path]) -> None:
-    """Raises Problem. `roots` empty = every path is allowed."""
+def place_of(uri: str, direction: str) -> Location:
+    """Raises Problem where the question makes no sense."""
     if direction not in DIRECTIONS:
         raise Problem(
             "data.bad_direction", f"{uri!r}: a task reads (READ) or writes (WRITE), and does not {direction!r}"
         )
     try:
-        location = parse_uri(uri)
+        return parse_uri(uri)
     except BadUri as error:
         raise Problem(error.code, error.message) from error
-    path = Path(location.path)
+
+
+def check_file(uri: str, path: Path, direction: str, roots: Sequence[Path]) -> None:
+    """Raises Problem. `roots` empty = every path is allowed."""
     _check_roots(uri, path, roots)
     try:
         _check_access(uri, path, direction)

@@ -5,16 +5,20 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from osmo_data.credentials.desk import CredentialDesk
 from osmo_data.credentials.envelope import Entropy, Envelopes
 from osmo_data.credentials.keys import KeyRing
 from osmo_data.credentials.proofs import Proofs
 from osmo_data.credentials.store import CredentialStore
+from osmo_data.own_storage import OwnStorage
 from osmo_data.questions import Questions
 from osmo_data.settings import DataSettings
+from osmo_domain.config import Catalogue
+from osmo_eventlog.following import follow_catalogue
 from osmo_eventlog.ports import Connection
-from osmo_eventlog.subjects import DATA_QUESTIONS
+from osmo_eventlog.subjects import DATA_QUESTIONS, agent_questions
 from osmo_service.clock import Clock
 from osmo_service.lifecycle import App
 
@@ -37,17 +41,28 @@ async def open_app(
     desk = None
     if keys is not None:
         store = CredentialStore(connection.log, clock, rng)
-        app.loops = {**app.loops, "credentials": store.follow, "readiness": lambda: _tell_ready(app, store)}
+        catalogue, configured = Catalogue.empty(), asyncio.Event()
+        app.loops = {
+            **app.loops,
+            "credentials": store.follow,
+            "configuration": lambda: follow_catalogue(connection.log, catalogue, configured),
+            "readiness": lambda: _tell_ready(app, store.caught_up, configured),
+        }
         proofs = Proofs(connection.log, connection.blobs, keys.tasks)
-        desk = CredentialDesk(store, Envelopes(keys.credentials, keys.entropy), proofs)
-    questions = Questions(settings.roots(), desk)
-    async with connection.requests.serve("data", DATA_QUESTIONS, questions.answer):
+        own_storage = OwnStorage(catalogue, Path(settings.secrets_dir or "/"))
+        desk = CredentialDesk(store, Envelopes(keys.credentials, keys.entropy), proofs, own_storage)
+    questions = Questions(settings.roots(), desk, ambient=settings.ambient_storage)
+    async with (
+        connection.requests.serve("data", DATA_QUESTIONS, questions.answer),
+        connection.requests.serve_each("data-agents", agent_questions("*"), questions.answer_agent),
+    ):
         if keys is None:
             app.ready.set()
         yield app
 
 
-async def _tell_ready(app: App, store: CredentialStore) -> None:
-    await store.caught_up.wait()
+async def _tell_ready(app: App, *known: asyncio.Event) -> None:
+    for each in known:
+        await each.wait()
     app.ready.set()
     await asyncio.Event().wait()

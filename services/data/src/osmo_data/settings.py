@@ -12,6 +12,9 @@ class DataSettings(Struct, frozen=True):
 
     `credential_key_file` holds the keys that credentials are encrypted with (64 hex digits per line, the newest first); empty = this installation
     keeps no credentials. `task_key_file` holds the key of the tasks' tokens, the same file that scheduler and log-router have.
+
+    `secrets_dir` is where secrets that the configuration names (`secret_file`, `secretName`) are found; empty = `secret_file` is an absolute path.
+    `ambient_storage`: a user without keys for a place is checked there as whoever this process is to the cloud; only where tasks are that, too.
     """
 
     nats_url: str = "nats://127.0.0.1:4222"
@@ -20,6 +23,8 @@ class DataSettings(Struct, frozen=True):
     data_allowed_roots: str = ""
     credential_key_file: str = ""
     task_key_file: str = ""
+    secrets_dir: str = ""
+    ambient_storage: bool = False
 
     def roots(self) -> tuple[Path, ...]:
         """Empty = everything is allowed."""

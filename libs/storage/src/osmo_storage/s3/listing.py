@@ -7,6 +7,7 @@ from typing import Any
 from osmo_storage.local_files import KeyFilter
 from osmo_storage.s3.connection import Connection
 from osmo_storage.stored import StorageRefused, StoredObject
+from osmo_storage.uri import S3Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ async def list_objects(connection: Connection, wanted: KeyFilter) -> list[Stored
 
 async def listed(connection: Connection, wanted: KeyFilter) -> AsyncIterator[Listed]:
     """The object that the place itself names, whatever is wanted, or else all that lie below it and are wanted. Keys that end in a slash are no objects."""
-    single = await named_object(connection)
+    single = await named_object(connection, connection.location)
     if single is not None:
         yield single
         return
@@ -38,9 +39,8 @@ async def listed(connection: Connection, wanted: KeyFilter) -> AsyncIterator[Lis
                 yield Listed(entry["Key"], relative, entry["Size"], entry.get("ETag", ""))
 
 
-async def named_object(connection: Connection) -> Listed | None:
+async def named_object(connection: Connection, location: S3Location) -> Listed | None:
     """The object that the place names, if it names one. Who may not look at single objects may still list."""
-    location = connection.location
     if location.is_prefix or not location.key:
         return None
     try:

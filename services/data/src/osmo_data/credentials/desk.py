@@ -1,11 +1,13 @@
 """Answers questions about credentials: users set, list and delete their own; submit and agents ask what tasks need."""
 
 import logging
+from collections.abc import Iterator
 from typing import Final
 
 from osmo_data.credentials.envelope import Envelopes, Sealed, Unreadable
 from osmo_data.credentials.proofs import Proofs
 from osmo_data.credentials.store import CredentialStore
+from osmo_data.own_storage import OwnStorage
 from osmo_domain.credential_payload import check_credential_name, check_payload, with_profile
 from osmo_domain.credential_requests import (
     CheckCredentials,
@@ -19,8 +21,9 @@ from osmo_domain.credential_requests import (
     ListCredentials,
     SetCredential,
 )
-from osmo_domain.credentials import CredentialBook, CredentialDeleted, CredentialSet, needed
+from osmo_domain.credentials import CredentialBook, CredentialDeleted, CredentialSet, CredentialType, needed
 from osmo_domain.errors import Rejected, Stale, Transient
+from osmo_domain.images import in_scope
 from osmo_domain.requests import DataAnswer, Done
 
 log = logging.getLogger("osmo.data.credentials")
@@ -31,13 +34,14 @@ _MOST_TRIES: Final = 16
 class CredentialDesk:
     """Values leave here only in the answer to FetchCredentials. Nothing here logs one, or puts one into an error."""
 
-    def __init__(self, store: CredentialStore, envelopes: Envelopes, proofs: Proofs) -> None:
+    def __init__(self, store: CredentialStore, envelopes: Envelopes, proofs: Proofs, own_storage: OwnStorage) -> None:
         self._store = store
         self._envelopes = envelopes
         self._proofs = proofs
+        self._own_storage = own_storage
 
-    async def answer(self, question: CredentialQuestion) -> DataAnswer:
-        """Raises Rejected and Transient."""
+    async def answer(self, question: CredentialQuestion, backend: str | None = None) -> DataAnswer:
+        """Raises Rejected and Transient. `backend` is that of the agent that asks, where it is known who does."""
         match question:
             case SetCredential():
                 return await self._set(question)
@@ -49,7 +53,7 @@ class CredentialDesk:
             case CheckCredentials():
                 return await self._check(question)
             case FetchCredentials():
-                return await self._fetch(question)
+                return await self._fetch(question, backend)
 
     # -- what users change ------------------------------------------------------------------------------------------
 
@@ -98,9 +102,13 @@ class CredentialDesk:
             others=tuple(each.name for each in book.of(question.user) if each.name not in asked),
         )
 
-    async def _fetch(self, question: FetchCredentials) -> CredentialsFetched:
+    async def storage_keys(self, user: str) -> dict[str, dict[str, str]]:
+        """Profile to payload of the user's DATA credentials; those that cannot be opened are left out."""
+        return self._storage_keys(await self._store.current(), user)
+
+    async def _fetch(self, question: FetchCredentials, backend: str | None) -> CredentialsFetched:
         """Only after the proof is anything looked up."""
-        submitted = await self._proofs.submitted(question)
+        submitted = await self._proofs.submitted(question, backend)
         book = await self._store.current()
         payloads: dict[str, dict[str, str]] = {}
         for attempt in question.attempts:
@@ -119,7 +127,41 @@ class CredentialDesk:
                 "credentials": sorted(payloads),
             },
         )
-        return CredentialsFetched(payloads)
+        if not question.pod_access:
+            return CredentialsFetched(payloads)
+        tasks = [attempt.task for attempt in question.attempts]
+        return CredentialsFetched(
+            payloads,
+            storage=self._storage_keys(book, submitted.user),
+            own_storage=self._own_storage.keys() if submitted.hands_on.intersection(tasks) else {},
+            registries=tuple(self._logins(book, submitted.user, [submitted.images[task] for task in tasks])),
+        )
+
+    def _storage_keys(self, book: CredentialBook, user: str) -> dict[str, dict[str, str]]:
+        return {
+            each.profile: payload
+            for each in book.of(user)
+            if each.kind == CredentialType.DATA and each.profile and (payload := self._opened_or_none(each)) is not None
+        }
+
+    def _logins(self, book: CredentialBook, user: str, images: list[str]) -> Iterator[dict[str, str]]:
+        """Those of the user's that are for one of these images, the narrowest scope first."""
+        scopes = {each.profile: each for each in book.of(user) if each.kind == CredentialType.REGISTRY and each.profile}
+        for scope in sorted(scopes, key=lambda scope: (-len(scope), scope)):
+            if any(in_scope(scope, image) for image in images):
+                payload = self._opened_or_none(scopes[scope])
+                if payload is not None:
+                    yield payload
+
+    def _opened_or_none(self, credential: CredentialSet) -> dict[str, str] | None:
+        """What nobody named is no reason to refuse anything: without it the transfer or the pull says what is missing."""
+        try:
+            return self._opened(credential)
+        except Rejected as error:
+            log.warning(
+                "passed over", extra={"credential": credential.name, "user": credential.user, "why": error.code}
+            )
+            return None
 
     def _needed(self, book: CredentialBook, user: str, name: str) -> dict[str, str]:
         there = book.get(user, name)

@@ -9,6 +9,7 @@ from typing import Final
 from osmo_domain.credential_requests import AttemptProof, FetchCredentials
 from osmo_domain.credentials import Uses
 from osmo_domain.errors import Rejected
+from osmo_domain.plan import TaskPlan
 from osmo_domain.task_token import token_matches
 from osmo_domain.workflow.events import WORKFLOW_CODEC, WorkflowSubmitted
 from osmo_eventlog.hydrate import hydrate
@@ -20,10 +21,14 @@ _REMEMBERED: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """Whose workflow it is, and what each of its tasks uses. Never changes."""
+    """Whose workflow it is, for which backend, and what each of its tasks uses. Never changes."""
 
     user: str
+    backend: str
     uses: Mapping[str, Uses]
+    images: Mapping[str, str]
+    hands_on: frozenset[str]
+    """Tasks that get data from others, or keep it for others."""
 
 
 class Proofs:
@@ -33,13 +38,16 @@ class Proofs:
         self._task_key = task_key
         self._known: OrderedDict[str, Submitted] = OrderedDict()
 
-    async def submitted(self, question: FetchCredentials) -> Submitted:
-        """What the workflow of these attempts says about credentials. Rejected where one of them cannot prove that it is of it."""
+    async def submitted(self, question: FetchCredentials, backend: str | None = None) -> Submitted:
+        """What the workflow of these attempts says about credentials. Rejected where one of them cannot prove that it is of it, or where it is
+        not for the backend whose agent asks (None: it is not said who asks)."""
         for attempt in question.attempts:
             if not self._proves(question.workflow_id, attempt):
                 raise _unproven(question.workflow_id)
         found = await self._load(question.workflow_id)
         if found is None or any(attempt.task not in found.uses for attempt in question.attempts):
+            raise _unproven(question.workflow_id)
+        if backend is not None and found.backend != backend:
             raise _unproven(question.workflow_id)
         return found
 
@@ -73,8 +81,18 @@ class Proofs:
         for event in commit.events:
             if isinstance(event, WorkflowSubmitted) and event.plan is not None:
                 tasks = [task for group in event.plan.groups for task in group.tasks]
-                return Submitted(event.user, {task.name: task.credentials for task in tasks})
+                return Submitted(
+                    event.user,
+                    event.plan.backend,
+                    {task.name: task.credentials for task in tasks},
+                    {task.name: task.image for task in tasks},
+                    frozenset(task.name for task in tasks if _hands_on(task)),
+                )
         return None
+
+
+def _hands_on(task: TaskPlan) -> bool:
+    return any(given.task for given in task.inputs) or any(output.intermediate for output in task.outputs)
 
 
 def _unproven(workflow_id: str) -> Rejected:
