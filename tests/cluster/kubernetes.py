@@ -210,6 +210,7 @@ class KubernetesCluster:
             "kubelet-client-certificate": kubelets.certificate,
             "kubelet-client-key": kubelets.key,
             "kubelet-certificate-authority": self.ca,
+            "kubelet-preferred-address-types": "InternalIP",
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": self._signing_key,
             "service-account-signing-key-file": self._signing_key,

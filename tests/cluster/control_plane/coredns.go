@@ -6,10 +6,9 @@ import (
 
 	"github.com/coredns/caddy"
 	_ "github.com/coredns/coredns/core/dnsserver"
+	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
-	_ "github.com/coredns/coredns/plugin/log"
-	_ "github.com/coredns/coredns/plugin/ready"
 )
 
 // coreDNS answers the names of services: the one argument is its Corefile. It has the few plugins that a test's cluster needs.
