@@ -152,6 +152,7 @@ def nobody(config: Path, tmp_path: Path) -> Osmo:
             [sys.executable, "-m", "osmo_cli", *arguments],
             env=environ,
             cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,

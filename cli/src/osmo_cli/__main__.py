@@ -26,6 +26,7 @@ COMMANDS = {
     "resource": ("osmo_cli.commands.resource", "list nodes and what is free on them"),
     "explain": ("osmo_cli.commands.explain", "what a key of a workflow file means"),
     "credential": ("osmo_cli.commands.credential", "keep secrets that workflows use"),
+    "backend": ("osmo_cli.commands.backend", "register clusters, list them, change their tokens"),
     "config": ("osmo_cli.commands.config", "show and change the configuration of the installation"),
     "sim": ("osmo_cli.commands.sim", "replay a day of work through the scheduler, without a server"),
     "profile": ("osmo_cli.commands.profile", "show and change your settings"),
