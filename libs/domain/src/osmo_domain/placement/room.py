@@ -246,6 +246,11 @@ class Kind:
         yielding = self.yielding
         return (yielding[at][2] for at in range(bisect_left(yielding, (gpus,)), len(yielding)))
 
+    def most_yielded(self, gpus: int) -> int:
+        """More places of so many GPUs than this cannot be had where somebody may go. Costs nothing to ask."""
+        count = len(self.yielding) - bisect_left(self.yielding, (gpus,))
+        return count * (self.yielding[-1][0] // gpus) if count else 0
+
     def _note(self, room: Room) -> None:
         self._moved.append(room)
         if len(self._moved) > 2 * len(self.entries) + MOVES_WORTH_READING:

@@ -16,7 +16,7 @@ from osmo_domain.placement.floor import Floor
 from osmo_domain.placement.gang import Closed, Fitting, Gang
 from osmo_domain.placement.low_work import Age, LowGroup
 from osmo_domain.placement.model import GroupKey, Held, PendingGroup, Preemption
-from osmo_domain.placement.room import Ask, Entry, Room
+from osmo_domain.placement.room import Ask, Entry, Kind, Room
 from osmo_domain.placement.usage import Usage, guaranteed
 from osmo_domain.plan import Resources
 
@@ -230,6 +230,8 @@ class _Attempt:
 
         Every place needs so many GPUs that other pools hold; those with the smallest needs must not need more than others may be made to give.
         """
+        if within is None and ask.gpu and sum(kind.most_yielded(ask.gpu) for kind in self._kinds(ask)) < count:
+            return False
         others = {pool for pool in self._stoppable() if pool != self._pool.name}
         budget = sum(self._most_from(pool) for pool in others)
         needs: list[int] = []
@@ -244,7 +246,10 @@ class _Attempt:
         return False
 
     def _yielders(self, ask: Ask) -> Iterator[Room]:
-        return (room for kind in ask.kinds if kind not in self._closed.kinds for room in kind.yielders(ask.gpu))
+        return (room for kind in self._kinds(ask) for room in kind.yielders(ask.gpu))
+
+    def _kinds(self, ask: Ask) -> Iterator[Kind]:
+        return (kind for kind in ask.kinds if kind not in self._closed.kinds)
 
     def _gpus_of(self, room: Room, others: Collection[str]) -> tuple[int, int]:
         """How many would be free without own LOW work; and how many these others hold with theirs."""
