@@ -158,6 +158,22 @@ def test_settings_follow_from_their_object() -> None:
     assert derive_settings(workflow_config(settings), WorkflowSettings()) == settings
 
 
+@pytest.mark.parametrize(
+    ("data_url", "endpoint", "kept_at"),
+    [
+        ("file:///d", "", "file:///d"),
+        ("", "s3://own/", "s3://own"),
+        ("file:///d", "s3://own", "s3://own"),
+        ("s3://own/tasks", "s3://own", "s3://own/tasks"),
+        ("s3://owner/tasks", "s3://own", "s3://own"),
+    ],
+)
+def test_data_between_tasks_is_kept_where_there_are_keys_for_it(data_url: str, endpoint: str, kept_at: str) -> None:
+    credential = {"endpoint": endpoint} if endpoint else None
+    value = {"data_url": data_url, "workflow_data": {"credential": credential}}
+    assert derive_settings(value, WorkflowSettings()).data_url == kept_at
+
+
 def test_secrets_are_shown_as_stars_and_stars_mean_what_was_there() -> None:
     stored = {"workflow_alerts": {"slack_token": "s", "host": "h"}, "list": [{"password": "p"}]}
     shown = {"workflow_alerts": {"slack_token": MASK, "host": "h"}, "list": [{"password": MASK}]}

@@ -175,10 +175,10 @@ async def test_outputs_are_uploaded_after_a_failure_too_and_an_empty_folder_is_s
 
 async def test_a_bad_input_ends_ctrl_with_its_code_and_the_command_never_runs(tmp_path: Path) -> None:
     async with process_cluster(tmp_path) as cluster:
-        fact = await cluster.run(bash("echo never", inputs=(InputPlan("s3://bucket/x"),)))
+        fact = await cluster.run(bash("echo never", inputs=(InputPlan("gs://bucket/x"),)))
         codes = {each.role: each.exit_code for each in fact.containers}
         assert (fact.phase, codes["ctrl"], codes["user"]) == (PodPhase.FAILED, 30, 0)
-        assert "s3://bucket/x" in next(each.message for each in fact.containers if each.role == "ctrl")
+        assert "gs://bucket/x" in next(each.message for each in fact.containers if each.role == "ctrl")
         assert 2030 in [report.exit_code for report in cluster.stored().reports]
         assert cluster.stored().texts("STDOUT") == []
 

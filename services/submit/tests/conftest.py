@@ -66,12 +66,13 @@ class House:
     def __init__(self, server: MemoryServer) -> None:
         self.server = server
         self.catalogue = lab()
+        self.clusters = cluster()
         self.connection = server.connect("test")
         self.door = self.replica()
 
     def replica(self, seed: int = 1) -> FrontDoor:
         connection = self.server.connect(f"submit-{seed}")
-        known = Known(connection.log, self.catalogue, cluster(), 1)
+        known = Known(connection.log, self.catalogue, self.clusters, 1)
         rng = random.Random(seed)
         return make_front_door(connection, known, Numbers(connection.log), StoppedClock(), rng, InProcessRenderer())
 

@@ -31,6 +31,7 @@ from osmo_service.clock import Clock
 from osmo_submit.credentials import check_users_credentials
 from osmo_submit.known import Known
 from osmo_submit.places import check_places
+from osmo_submit.shared_storage import check_shared, without_lost_copies
 from osmo_submit.trail import ALL, NONE, Trail
 from osmo_submit.user_limits import Alive, check_pool_limit, check_user_limits
 from osmo_submit.workflows import Workflows
@@ -79,10 +80,13 @@ class Checker:
         warnings += admit(spec, resources, pool, nodes)
         check_rules(spec, resources, pool, nodes)
         draft = make_draft(spec, resources, upstreams, pool, settings, priority=terms.priority, labels=terms.labels)
-        places = await check_places(self._requests, terms.user, draft.plan)
+        runtime = self._known.runtime(pool)
+        check_shared(draft.plan, runtime)
+        plan = without_lost_copies(draft.plan, runtime)
+        places = await check_places(self._requests, terms.user, plan)
         await check_users_credentials(self._requests, terms.user, spec)
         said = (*warnings, *draft.warnings, *places.warnings)
-        return msgspec.structs.replace(draft, warnings=said, unserved=draft.unserved or places.unserved)
+        return msgspec.structs.replace(draft, plan=plan, warnings=said, unserved=draft.unserved or places.unserved)
 
     def check_to_run(self, draft: Draft, terms: Terms, trail: Trail) -> None:
         """What matters only to a workflow that is really to run, and not to one that is validated."""

@@ -71,3 +71,8 @@ class Known:
         """What a request may be measured against: none while the backend is away, whose nodes may change unseen."""
         cluster = self._clusters.by_backend.get(pool.backend)
         return cluster.nodes.values() if cluster is not None and cluster.online(now) else ()
+
+    def runtime(self, pool: Pool) -> str:
+        """What runs the pool's tasks (`process`, `kubernetes`, ...); empty where its backend was never heard of."""
+        cluster = self._clusters.by_backend.get(pool.backend)
+        return cluster.runtime if cluster is not None else ""

@@ -28,7 +28,7 @@ def derive_settings(value: Any, base: WorkflowSettings) -> WorkflowSettings:
         start_timeout_s=config.default_schedule_timeout * 60,
         max_log_lines=config.max_log_lines,
         max_event_log_lines=config.max_event_log_lines,
-        data_url=config.data_url,
+        data_url=_data_url(config),
         base_url=config.base_url,
         tags=config.workflow_info.tags,
         labels_config=msgspec.convert(msgspec.to_builtins(config.labels_config), LabelsConfig),
@@ -36,6 +36,12 @@ def derive_settings(value: Any, base: WorkflowSettings) -> WorkflowSettings:
             config.user_workflow_limits.max_num_workflows, config.user_workflow_limits.max_num_tasks
         ),
     )
+
+
+def _data_url(config: WorkflowConfig) -> str:
+    """Ours where it lies in the place that the reference's setting has keys for, or where that names none; else that place."""
+    endpoint = (config.workflow_data.credential or {}).get("endpoint", "").rstrip("/")
+    return config.data_url if f"{config.data_url.rstrip('/')}/".startswith(f"{endpoint}/") or not endpoint else endpoint
 
 
 def workflow_config(settings: WorkflowSettings) -> dict[str, Any]:
