@@ -19,25 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from images.cached import cached_runtime
+from images.folders import FILES, FOLDERS
 from images.shared_libraries import Unbuildable
 from osmo_runtime import image_layout
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 DEFAULT_NAME = "osmo-runtime:dev"
 DEFAULT_REGISTRY = "docker.io/library/"
-NSSWITCH = b"hosts: files dns\n"
-PASSWD = b"root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n"
-FOLDERS = (
-    ("osmo", 0o755),
-    ("osmo/bin", 0o755),
-    ("osmo/data", 0o777),
-    ("osmo/login", 0o777),
-    ("osmo/run", 0o777),
-    ("osmo/usr", 0o755),
-    ("osmo/usr/bin", 0o777),
-    ("tmp", 0o1777),
-)
-
 _OCI = "application/vnd.oci.image"
 Json = dict[str, Any]
 
@@ -55,7 +43,7 @@ def _runtime_layer(runtime: Path, *, with_names: bool) -> bytes:
         for folder, mode in FOLDERS:
             layer.addfile(_entry(folder, tarfile.DIRTYPE, mode))
         if with_names:
-            for path, content in (("etc/nsswitch.conf", NSSWITCH), ("etc/passwd", PASSWD)):
+            for path, content in FILES.items():
                 layer.addfile(_entry(path, size=len(content)), io.BytesIO(content))
         _add_tree(layer, runtime, image_layout.IMAGE_DIR.lstrip("/"))
     return output.getvalue()

@@ -1,6 +1,7 @@
 """Which Python packages the images hold, and copying those of the runtime from the environment that runs this build.
 
-`python -m images.packages` prints the part of requirements.lock that the runtime is made of, for `pip install --require-hashes --no-deps`.
+`python -m images.packages runtime|service` prints the part of requirements.lock that an image is made of, for `pip install --require-hashes --no-deps`.
+`python -m images.packages service DIRECTORY` puts the members of the service image into that directory, as `import` looks for them.
 """
 
 import importlib.metadata
@@ -8,7 +9,7 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +44,35 @@ RUNTIME_PACKAGES = (
 )
 """What those members import, and what that imports: every one is in requirements.lock. A test holds this against the packages' own word."""
 
+SERVICE_MEMBERS = (
+    *RUNTIME_MEMBERS,
+    "osmo-agent",
+    "osmo-data",
+    "osmo-eventlog",
+    "osmo-gateway",
+    "osmo-kube",
+    "osmo-log-router",
+    "osmo-scheduler",
+    "osmo-service",
+    "osmo-submit",
+    "osmo-views",
+)
+
+SERVICE_PACKAGES = (
+    *RUNTIME_PACKAGES,
+    "asyncpg",
+    "certifi",
+    "cffi",
+    "cryptography",
+    "kubernetes-asyncio",
+    "nats-py",
+    "nkeys",
+    "pycparser",
+    "pynacl",
+    "pyyaml",
+    "uvloop",
+)
+
 NOT_SHIPPED = frozenset(("osmo_cli/up", "osmo_runtime/shim"))
 """What runs a control plane or the pods of a bare machine."""
 
@@ -55,7 +85,7 @@ def copy_packages(target: Path) -> None:
     for name in RUNTIME_PACKAGES:
         _copy_installed(name, target)
     for member in RUNTIME_MEMBERS:
-        _copy_member(member, target)
+        copy_member(member, target, NOT_SHIPPED)
 
 
 def _copy_installed(name: str, target: Path) -> None:
@@ -75,23 +105,33 @@ def _is_shipped(name: str) -> bool:
     return inside == name or "/" not in inside or inside.startswith(tuple(f"{each}/" for each in BOTOCORE_SERVICES))
 
 
-def _copy_member(member: str, target: Path) -> None:
+def copy_member(member: str, target: Path, without: Collection[str] = ()) -> None:
+    """Put a member's packages into `target`, but for these folders."""
     source = member_folder(member) / "src"
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source).as_posix()
-        if file.is_dir() or _NO_CODE.search(name) or any(name.startswith(f"{each}/") for each in NOT_SHIPPED):
+        if file.is_dir() or _NO_CODE.search(name) or any(name.startswith(f"{each}/") for each in without):
             continue
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
 
 
+def _describe(member: str, target: Path) -> None:
+    """What `importlib.metadata` is asked for: name and version."""
+    project = tomllib.loads((member_folder(member) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    folder = target / f"{member.replace('-', '_')}-{project['version']}.dist-info"
+    folder.mkdir(exist_ok=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {member}\nVersion: {project['version']}\n")
+
+
 def member_folder(member: str) -> Path:
-    """Where a member of this workspace lies. Raises KeyError."""
-    return _members()[member]
+    """Raises KeyError."""
+    return members()[member]
 
 
-def _members() -> dict[str, Path]:
+def members() -> dict[str, Path]:
+    """Every member of this workspace, and where it lies."""
     found = {}
     for project in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("*/*/pyproject.toml")):
         found[tomllib.loads(project.read_text(encoding="utf-8"))["project"]["name"]] = project.parent
@@ -114,5 +154,16 @@ def _entries(lock: str) -> dict[str, str]:
     return dict(zip(found, (each[0] for each in whole), strict=True))
 
 
+def main() -> int:
+    image, *target = sys.argv[1:]
+    if target:
+        for member in SERVICE_MEMBERS:
+            copy_member(member, Path(target[0]))
+            _describe(member, Path(target[0]))
+    else:
+        sys.stdout.writelines(locked({"runtime": RUNTIME_PACKAGES, "service": SERVICE_PACKAGES}[image]))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.writelines(locked(RUNTIME_PACKAGES))
+    sys.exit(main())

@@ -9,25 +9,31 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from images.oci import FOLDERS, full_reference, write_runtime_image
-from images.packages import RUNTIME_MEMBERS, RUNTIME_PACKAGES, locked
+from images.folders import FOLDERS
+from images.oci import full_reference, write_runtime_image
+from images.packages import RUNTIME_MEMBERS, RUNTIME_PACKAGES, SERVICE_MEMBERS, SERVICE_PACKAGES, locked, members
 from packaging.requirements import Requirement
 
 
-def test_the_packages_are_those_that_the_members_require() -> None:
+@pytest.mark.parametrize(("of", "packages"), [(RUNTIME_MEMBERS, RUNTIME_PACKAGES), (SERVICE_MEMBERS, SERVICE_PACKAGES)])
+def test_the_packages_are_those_that_the_members_require(of: tuple[str, ...], packages: tuple[str, ...]) -> None:
     found: set[str] = set()
-    waiting = list(RUNTIME_MEMBERS)
+    waiting = list(of)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
             waiting += _required_by(name)
-    assert found == {*RUNTIME_MEMBERS, *RUNTIME_PACKAGES}
+    assert found == {*of, *packages}
+
+
+def test_the_service_image_has_every_member() -> None:
+    assert set(members()) == set(SERVICE_MEMBERS)
 
 
 def test_every_package_is_locked_with_its_hashes() -> None:
-    entries = list(locked(RUNTIME_PACKAGES))
-    assert len(entries) == len(RUNTIME_PACKAGES)
+    entries = list(locked(SERVICE_PACKAGES))
+    assert len(entries) == len(SERVICE_PACKAGES)
     assert all(re.match(r"[a-z0-9-]+==\S+ ", entry) and "--hash=sha256:" in entry for entry in entries)
 
 
