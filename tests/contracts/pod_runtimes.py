@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from tests.cluster.kubernetes import KubernetesCluster
+from tests.kubernetes_runtime import ending_as_told, own_namespace
+from tests.kubernetes_runtime import one_life as life_in_cluster
 from tests.process_cluster import kill_everything, one_life, running_router
 
 from osmo_agent.ports import PodRuntime
@@ -42,6 +45,17 @@ async def process(state_dir: Path) -> AsyncIterator[Lives]:
             yield life
         finally:
             await kill_everything(state_dir)
+
+
+def in_cluster(cluster: KubernetesCluster) -> Opens:
+    """The kubernetes runtime against a real API server, on simulated nodes."""
+
+    @asynccontextmanager
+    async def kubernetes(_: Path) -> AsyncIterator[Lives]:
+        async with own_namespace(cluster) as namespace, ending_as_told(cluster, namespace):
+            yield lambda: life_in_cluster(cluster, namespace)
+
+    return kubernetes
 
 
 ADAPTERS: dict[str, Opens] = {"simulated": simulated, "process": process}

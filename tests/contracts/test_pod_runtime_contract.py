@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.contracts.pod_runtimes import ADAPTERS, Lives
+from tests.contracts.pod_runtimes import ADAPTERS, Lives, Opens, in_cluster
 
 from osmo_agent.ports import PodRuntime
 from osmo_domain.cluster import PodFact, PodPhase
@@ -17,9 +17,16 @@ UUID = "0123456789abcdef" * 2
 ENDED = {PodPhase.SUCCEEDED, PodPhase.FAILED}
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
-async def lives(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lives]:
-    async with ADAPTERS[request.param](tmp_path / "state") as opened:
+@pytest.fixture(params=[*sorted(ADAPTERS), pytest.param("kubernetes", marks=pytest.mark.xdist_group("cluster"))])
+def adapter(request: pytest.FixtureRequest) -> Opens:
+    if request.param == "kubernetes":
+        return in_cluster(request.getfixturevalue("kubernetes"))
+    return ADAPTERS[request.param]
+
+
+@pytest.fixture
+async def lives(adapter: Opens, tmp_path: Path) -> AsyncIterator[Lives]:
+    async with adapter(tmp_path / "state") as opened:
         yield opened
 
 

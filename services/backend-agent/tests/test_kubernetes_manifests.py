@@ -208,7 +208,7 @@ def test_images_are_pulled_with_the_logins_of_the_group() -> None:
 
 
 def test_files_beyond_one_secret_go_into_more() -> None:
-    large = tuple(FilePlan(f"/f{number}", "x" * 400_000) for number in range(4))
+    large = tuple(FilePlan(f"/f{number}", "x" * 300_000) for number in range(4))
     group = made(task(files=large))
     name = f"{pod_name(UUID, 'train')}-2"
     assert [each["metadata"]["name"] for each in group.pods[0].secrets] == [name, f"{name}-files-1"]

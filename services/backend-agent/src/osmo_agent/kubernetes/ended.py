@@ -43,7 +43,7 @@ class EndedAttempts:
         """Take up what earlier lives wrote, and forget what is a week old."""
         query = {"labelSelector": f"{CONTENT}={_WHAT},{BACKEND}={short(self._backend)}"}
         listed = await self._api.get(CONFIG_MAPS.all(self._namespace), query)
-        for each in listed["items"]:
+        for each in listed["items"] or ():
             name = each["metadata"]["name"]
             if self._clock.now() - datetime.fromisoformat(each["metadata"]["creationTimestamp"]) > KEPT:
                 await delete(self._api, CONFIG_MAPS, self._namespace, name)

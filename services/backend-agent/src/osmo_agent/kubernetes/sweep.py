@@ -157,7 +157,7 @@ class Sweep:
         while True:
             path = resource.all(self._namespace)
             page = msgspec.json.decode(await self._api.call("GET", path, query=query, accept=NAMES_ONLY))
-            listed += page["items"]
+            listed += page["items"] or []
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
                 return listed
