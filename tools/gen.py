@@ -209,7 +209,9 @@ def grammar() -> Iterator[tuple[str, str, str]]:
         if not isinstance(function, types.FunctionType) or function.__module__ != subjects.__name__:
             continue
         parameters = inspect.signature(function).parameters
-        if inspect.signature(function).return_annotation is not str or name in ("token", "untoken", "parse_agent_window"):
+        if inspect.signature(function).return_annotation is not str or name in ("token", "untoken"):
+            continue
+        if name.startswith("parse_"):
             continue
         promise = (inspect.getdoc(function) or "").split("\n")[0]
         yield name, function(*[f"<{parameter}>" for parameter in parameters]), promise

@@ -246,7 +246,12 @@ class Signer:
 
 async def test_a_login_lasts_no_longer_than_its_token(house: House, caplog: pytest.LogCaptureFixture) -> None:
     door = AgentDoor(
-        house.gateway.backend_tokens, Signer(), lambda data: Caller(data.decode()), house.clock, timedelta(hours=1)
+        house.gateway.backend_tokens,
+        house.gateway.estate,
+        Signer(),
+        lambda data: Caller(data.decode()),
+        house.clock,
+        timedelta(hours=1),
     )
     token = (await register(house))["token"]
     name = f"lab/{digest(token)[:12]}"
@@ -256,4 +261,9 @@ async def test_a_login_lasts_no_longer_than_its_token(house: House, caplog: pyte
     house.clock.at += timedelta(minutes=1)
     assert b"was replaced" in await door.answer(token.encode())
     assert b"no token" in await door.answer(b"something else")
+    another = (await register(house, "hall"))["token"]
+    assert (await door.answer(another.encode())).startswith(b"hall/")
+    async with house.session.delete("/api/configs/backend/hall", json={}) as answer:
+        assert answer.status == 200
+    assert b"no backend hall any more" in await door.answer(another.encode())
     assert token not in caplog.text

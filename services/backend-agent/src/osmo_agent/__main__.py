@@ -94,5 +94,10 @@ def _cluster(settings: AgentSettings) -> SimulatedCluster:
     return SimulatedCluster(nodes, uid=f"simulated-{settings.backend}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """`osmo-backend-agent`: everything is in the environment."""
     serve(os.environ)
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ from osmo_eventlog.nats.callout import Issuer, read_caller
 from osmo_gateway.app import open_app, read_seed
 from osmo_gateway.backends.door import AgentDoor
 from osmo_gateway.backends.tokens import BackendTokens
+from osmo_gateway.estate import Estate
 from osmo_gateway.seeding import Seed
 from osmo_gateway.settings import Settings
 from osmo_service.clock import SystemClock
@@ -39,9 +40,9 @@ def serve(environ: Mapping[str, str], ready_fd: int | None = None) -> None:
 async def _opened(settings: Settings, seed: Seed | None, issuer: Issuer | None) -> AsyncIterator[App]:
     rng, clock = random.Random(), SystemClock()
 
-    def door(tokens: BackendTokens) -> AgentDoor:
+    def door(tokens: BackendTokens, estate: Estate) -> AgentDoor:
         assert issuer is not None
-        return AgentDoor(tokens, issuer, read_caller, clock, timedelta(seconds=settings.agent_login_s))
+        return AgentDoor(tokens, estate, issuer, read_caller, clock, timedelta(seconds=settings.agent_login_s))
 
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect(settings.nats_url, name="gateway", rng=rng))

@@ -67,7 +67,7 @@ async def open_app(
             http = make_app(gateway, dev=settings.dev, rng=rng)
             address = await stack.enter_async_context(open_server(http, settings.host, settings.port))
         app = GatewayApp(name="gateway", loops={}, gateway=gateway, address=address)
-        door = make_door(gateway.backend_tokens) if make_door is not None else None
+        door = make_door(gateway.backend_tokens, gateway.estate) if make_door is not None else None
         if door is not None:
             await stack.enter_async_context(connection.requests.serve("agent-door", AUTH_QUESTIONS, door.answer))
         answering = connection.requests.serve_each("agent-window", agent_window("*"), gateway.agent_window.answer)

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from osmo_domain.errors import Rejected
 from osmo_eventlog.agent_rights import Rights, rights_of
 from osmo_gateway.backends.tokens import BackendTokens, login
+from osmo_gateway.estate import Estate
 from osmo_service.clock import Clock
 
 log = logging.getLogger("osmo.gateway.backends")
@@ -38,33 +39,41 @@ class Signer(Protocol[C_contra]):
     def turn_away(self, caller: C_contra, reason: str, *, now: datetime) -> bytes: ...
 
 
-MakeDoor = Callable[[BackendTokens], "AgentDoor"]
+MakeDoor = Callable[[BackendTokens, Estate], "AgentDoor"]
 
 
 class AgentDoor:
-    """`answer` goes to `Requests.serve`. A login lasts for `login_for`, or as long as its token; then the agent comes again by itself."""
+    """`answer` goes to `Requests.serve`. A login lasts for `login_for`, or as long as its token; then the agent comes again by itself.
+
+    A token opens only while its backend is configured: who deletes the backend in whatever way keeps its agent out.
+    """
 
     def __init__(
         self,
         tokens: BackendTokens,
+        estate: Estate,
         signer: Signer[C],
         read: Callable[[bytes], C],
         clock: Clock,
         login_for: timedelta,
     ) -> None:
         self._tokens = tokens
+        self._estate = estate
         self._clock = clock
         self._login_for = login_for
         self._decide: Callable[[bytes], bytes] = lambda data: self._answered(signer, read(data))
 
     async def answer(self, data: bytes) -> bytes:
         await self._tokens.known.wait()
+        await self._estate.catalogue_known.wait()
         return self._decide(data)
 
     def _answered(self, signer: Signer[C], caller: C) -> bytes:
         now = self._clock.now()
         try:
             backend, token = self._tokens.access.of(caller.token, now)
+            if backend not in self._estate.catalogue.backends:
+                raise Rejected("backend.unknown", f"there is no backend {backend} any more")
         except Rejected as rejected:
             log.warning(
                 "an agent was not let in",
