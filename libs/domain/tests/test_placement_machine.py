@@ -61,6 +61,9 @@ class Cluster(RuleBasedStateMachine):
     def _see(self, name: str, size: int) -> None:
         labels = {"size": "big" if size == 8 else "small", "rack": f"r{len(self.facts) % 2}"}
         self.facts[name] = node(name, size, cpu=16, labels=labels)
+        self._say(name)
+
+    def _say(self, name: str) -> None:
         load = NodeLoad(self.facts[name])
         for held in self.pods.values():
             if held.node == name:
@@ -137,7 +140,16 @@ class Cluster(RuleBasedStateMachine):
     def node_comes(self, size: int) -> None:
         self.count += 1
         if len(self.facts) < 5:
-            self._see(f"n{self.count}", size)
+            self._see(f"x{self.count}", size)
+
+    @rule(pick=st.randoms(use_true_random=False), gpus=st.sampled_from((0, 1, 8)))
+    def others_use_a_node_or_it_is_said_again(self, pick: Any, gpus: int) -> None:
+        """Never what we have promised, as the cluster would not let them."""
+        name = pick.choice(sorted(self.facts))
+        ours = sum(held.resources.gpu for held in self.pods.values() if held.node == name)
+        used = min(gpus, self.facts[name].gpu - ours)
+        self.facts[name] = replace(self.facts[name], used_gpu=used, at=self.now)
+        self._say(name)
 
     @rule(name=st.sampled_from(NAMES), quota=quotas)
     def pool_changes(self, name: str, quota: tuple[int, int, int]) -> None:
@@ -252,7 +264,7 @@ class Cluster(RuleBasedStateMachine):
     def _could_use(self, one: PendingGroup, name: str) -> bool:
         fact = self.facts[name]
         return any(
-            task.resources.gpu <= fact.gpu
+            task.resources.gpu <= fact.gpu - fact.used_gpu
             and task.resources.cpu <= fact.cpu
             and (task.resources.platform != "big" or fact.labels.get("size") == "big")
             for task in one.tasks
@@ -281,7 +293,7 @@ class Cluster(RuleBasedStateMachine):
     def nothing_is_promised_twice(self) -> None:
         for name, fact in self.facts.items():
             here = [held.resources for held in self.pods.values() if held.node == name]
-            assert sum(each.gpu for each in here) <= fact.gpu
+            assert sum(each.gpu for each in here) <= fact.gpu - fact.used_gpu
             assert sum(each.cpu for each in here) <= fact.cpu
 
     @invariant()

@@ -1,12 +1,13 @@
 """All rooms, by kind; which kinds a platform means; and which pools share nodes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from osmo_domain.clusters import node_in_platform
 from osmo_domain.node_fit import NodeLoad
-from osmo_domain.placement.room import Ask, Kind, Room, whole
+from osmo_domain.placement.room import Ask, Kind, Room, fitting
 from osmo_domain.plan import Resources
 from osmo_domain.pool import Platform, Pool
 
@@ -49,14 +50,19 @@ class Floor:
             self._sort_in(room)
 
     def see(self, backend: str, load: NodeLoad) -> Room:
-        """The room of this node, which is new or has changed."""
+        """The room of this node, which is new or has changed. One that is only said again costs next to nothing."""
         room = self.rooms.get((backend, load.fact.name))
         if room is None:
             room = self.rooms[backend, load.fact.name] = Room(backend, load)
+        elif replace(load.fact, at=room.fact.at) == room.fact:
+            room.load = load
+            room.refresh()
+            return room
         elif room.kind is not None:
             room.kind.remove(room)
         self.version += 1
         room.load = load
+        room.note_fact()
         room.entry = room.as_it_is()
         self._sort_in(room)
         return room
@@ -96,12 +102,9 @@ class Floor:
             if signature[0] == pool.backend and any(node_in_platform(kind.sample, platform) for platform in wanted)
         )
 
-    def possible(self, ask: Ask) -> frozenset[Room]:
+    def possible(self, ask: Ask) -> Iterator[Room]:
         """Where it would fit, were none of our work there."""
-        if ask.possible[0] != self.version:
-            rooms = (entry[5] for kind in ask.kinds for entry in kind.entries)
-            ask.possible = self.version, frozenset(room for room in rooms if ask.fits((*whole(room), room.name)))
-        return ask.possible[1]
+        return (entry[5] for kind in ask.kinds for entry in fitting(kind.wholes, ask))
 
     def conceivable(self, ask: Ask) -> bool:
         """Would it fit anywhere, were neither our work there nor that of others?"""

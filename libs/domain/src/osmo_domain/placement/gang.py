@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from osmo_domain.placement.floor import Floor
-from osmo_domain.placement.room import Amounts, Ask, Entry, Kind, Room, whole
+from osmo_domain.placement.room import Amounts, Ask, Entry, Kind, Room
 from osmo_domain.placement.shape import Shape
 from osmo_domain.placement.soon import Soon
 from osmo_domain.placement.topology import Branch, domains, topology_of
@@ -48,13 +48,16 @@ class Gang:
 
 
 class Closed:
-    """Rooms that are kept for a group ahead; `kinds` are those of which no room is open."""
+    """What is kept for a group ahead: rooms, and all rooms of `kinds`."""
 
     __slots__ = ("kinds", "rooms")
 
     def __init__(self, rooms: frozenset[Room], kinds: frozenset[Kind]) -> None:
         self.rooms = rooms
         self.kinds = kinds
+
+    def has(self, room: Room) -> bool:
+        return room in self.rooms or room.kind in self.kinds
 
     def joined(self, other: "Closed") -> "Closed":
         return Closed(self.rooms | other.rooms, self.kinds | other.kinds)
@@ -71,12 +74,9 @@ def closed_for(floor: Floor, gang: Gang) -> Closed:
 
 
 def _closed_for(floor: Floor, gang: Gang) -> Closed:
-    rooms: frozenset[Room] = frozenset()
-    kinds: dict[Kind, None] = {}
-    for ask, _ in gang.asks:
-        rooms |= floor.possible(ask)
-        kinds |= dict.fromkeys(ask.kinds)
-    return Closed(rooms, frozenset(kind for kind in kinds if all(entry[5] in rooms for entry in kind.entries)))
+    kinds = frozenset(kind for ask, _ in gang.asks for kind in ask.kinds if kind.all_could_take(ask))
+    rooms = {room for ask, _ in gang.asks if not kinds.issuperset(ask.kinds) for room in floor.possible(ask)}
+    return Closed(frozenset(room for room in rooms if room.kind not in kinds), kinds)
 
 
 class Fitting:
@@ -107,7 +107,7 @@ class Fitting:
     def empty(self, room: Room) -> None:
         """As if none of our work were there."""
         self._before.append((room, room.entry))
-        room.move((*whole(room), room.name, room))
+        room.move(room.empty)
 
     def later(self, room: Room) -> Entry:
         """What is free in the room when those who leave are gone."""
@@ -212,7 +212,7 @@ class Fitting:
 
     def find_within(self, ask: Ask, rooms: Sequence[Room], closed: Closed, *, soon: bool) -> Room | None:
         """As `find`, among these rooms only."""
-        usable = [room for room in rooms if ask.may_use(room) and room not in closed.rooms]
+        usable = [room for room in rooms if ask.may_use(room) and not closed.has(room)]
         best = min((room.entry for room in usable if ask.fits(room.entry)), default=None)
         if best is None and soon:
             best = min((entry for room in usable if ask.fits(entry := self.later(room))), default=None)
@@ -274,7 +274,7 @@ def _could_ever(floor: Floor, gang: Gang) -> bool:
     if len(gang.asks) == 1 and not gang.shape.topological:
         ask, needed = gang.asks[0]
         for room in floor.possible(ask):
-            needed -= ask.times(*whole(room))
+            needed -= ask.times(*room.empty[:4])
             if needed <= 0:
                 return True
         return False

@@ -32,10 +32,10 @@ MANY: Final = 1 << 20
 class Room:
     """One node during and between rounds. `low` is the LOW work on it that could be stopped, `low_of` what each pool holds with it.
 
-    `yields` is how many GPUs would be free without that and those who leave; None where there are neither.
+    `empty` is what would be free without any work of ours, as its kind has it, and `fact` what the node was then. `yields` is how many GPUs would be free without that and those who leave; None where there are neither.
     """
 
-    __slots__ = ("backend", "entry", "kind", "load", "low", "low_of", "name", "yields")
+    __slots__ = ("backend", "empty", "entry", "fact", "kind", "load", "low", "low_of", "name", "yields")
 
     def __init__(self, backend: str, load: NodeLoad) -> None:
         self.backend = backend
@@ -46,6 +46,11 @@ class Room:
         self.low_of: dict[str, Amounts] = {}
         self.yields: int | None = None
         self.entry = self.as_it_is()
+        self.note_fact()
+
+    def note_fact(self) -> None:
+        self.fact = self.load.fact
+        self.empty: Entry = (*whole(self), self.name, self)
 
     def as_it_is(self) -> Entry:
         """What is neither promised nor used by others."""
@@ -130,7 +135,7 @@ def plus(amounts: Amounts, resources: Resources, sign: int = 1) -> Amounts:
 class Ask:
     """What one task asks of a node, and what is known of where it could go. `kinds` are those of its platform."""
 
-    __slots__ = ("cpu", "cursors", "excluded", "gpu", "kinds", "memory", "possible", "resources", "storage")
+    __slots__ = ("cpu", "cursors", "excluded", "gpu", "kinds", "memory", "resources", "storage")
 
     def __init__(self, resources: Resources, kinds: "tuple[Kind, ...]") -> None:
         self.resources = resources
@@ -141,8 +146,6 @@ class Ask:
         self.excluded = frozenset(resources.nodes_excluded)
         self.kinds = kinds
         self.cursors: dict[Kind, Cursor] = {}
-        self.possible: tuple[int, frozenset[Room]] = (-1, frozenset())
-        """Version of the floor, and the rooms in which it would fit were they empty (see Floor.possible)."""
 
     def fits(self, entry: Entry) -> bool:
         """What is not asked for may be short."""
@@ -193,16 +196,18 @@ class Cursor:
 
 
 class Kind:
-    """Nodes of one backend that are alike to every platform; `sample` is one of them.
+    """Nodes of one backend that are alike to every platform; `sample` is one of them. `wholes` are the rooms as they would be empty, sorted.
 
     `yielding` are the rooms that would have more than they have without LOW work and those who leave: (that many GPUs, name, room), sorted.
     """
 
-    __slots__ = ("_forgotten", "_moved", "entries", "sample", "yielding")
+    __slots__ = ("_forgotten", "_least", "_moved", "entries", "sample", "wholes", "yielding")
 
     def __init__(self, sample: NodeFact) -> None:
         self.sample = sample
         self.entries: list[Entry] = []
+        self.wholes: list[Entry] = []
+        self._least: Entry | None = None
         self.yielding: list[tuple[int, str, Room]] = []
         self._moved: list[Room] = []
         self._forgotten = 0
@@ -210,13 +215,24 @@ class Kind:
     def add(self, room: Room) -> None:
         room.kind = self
         insort(self.entries, room.entry)
+        insort(self.wholes, room.empty)
+        self._least = None
         self._sort_in(room)
         self._note(room)
 
     def remove(self, room: Room) -> None:
         del self.entries[bisect_left(self.entries, room.entry)]
+        del self.wholes[bisect_left(self.wholes, room.empty)]
+        self._least = None
         self._sort_out(room)
         room.kind = None
+
+    def all_could_take(self, ask: Ask) -> bool:
+        """Every one of the rooms, were it empty."""
+        if self._least is None:
+            columns = list(zip(*self.wholes, strict=True))[:4]
+            self._least = tuple(min(column) for column in columns) or (0, 0, 0, 0)
+        return not ask.excluded and ask.fits((*self._least, ""))
 
     def move(self, room: Room, entry: Entry) -> None:
         entries = self.entries

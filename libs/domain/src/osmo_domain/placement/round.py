@@ -152,7 +152,7 @@ class Round:
         if pool.enable_maintenance:
             return None, Verdict(ReasonCode.MAINTENANCE)
         gang = Gang(self._floor, pool, waiters.shape)
-        if all(self._floor.possible(ask) for ask, _ in gang.asks):
+        if all(any(self._floor.possible(ask)) for ask, _ in gang.asks):
             return gang, None
         taken_by_others = all(self._floor.conceivable(ask) for ask, _ in gang.asks)
         verdict = Verdict(ReasonCode.CAPACITY if taken_by_others else ReasonCode.NODE_FIT)

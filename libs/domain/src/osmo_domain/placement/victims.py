@@ -287,7 +287,7 @@ class _Attempt:
         return room.yields is not None and room.yields >= ask.gpu and self._open(room, ask)
 
     def _open(self, room: Room, ask: Ask) -> bool:
-        return ask.may_use(room) and room not in self._closed.rooms
+        return ask.may_use(room) and not self._closed.has(room)
 
     def _cheapest(self, ask: Ask, count: int, within: Sequence[Room] | None) -> list[Room]:
         """Rooms that could be made to fit, those that cost least first. The rooms of the youngest work are compared; of a region, all."""
@@ -406,7 +406,7 @@ class _Attempt:
         """How many fewer there would be, did it stay."""
         fewer = 0
         for room in self._rooms_of(low):
-            if ask.may_use(room) and room not in self._closed.rooms:
+            if self._open(room, ask):
                 later = self._fitting.later(room)
                 fewer += _times(ask, later) - _times(ask, _freed(later, low, room.name, -1))
         return fewer
