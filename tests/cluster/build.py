@@ -76,7 +76,9 @@ def go_program() -> str:
 
 def _build(folder: Path) -> None:
     go = go_program()
-    say(f"building Kubernetes {kubernetes_version()} for the tests, once, into {folder} (about ten minutes) ...")
+    say(
+        f"building Kubernetes {kubernetes_version()} for the tests, once, into {folder} (ten to twenty-five minutes) ..."
+    )
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as temporary:
         built = Path(temporary) / "osmo-test-cluster"

@@ -15,10 +15,7 @@ REQUIRED = "OSMO_REQUIRE_CLUSTER"
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kubernetes() -> AsyncIterator[KubernetesCluster]:
     """A cluster with two simulated nodes of 8 GPUs, `kwok-0` and `kwok-1`."""
-    try:
-        build.programs()
-    except build.NoClusterProgram as missing:
-        skip_loudly(f"no Kubernetes to test with: {missing}")
+    require_kubernetes()
     async with running_kubernetes() as cluster:
         await cluster.add_kwok_nodes(2)
         yield cluster
@@ -34,13 +31,21 @@ async def namespace(kubernetes: KubernetesCluster) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def node(kubernetes: KubernetesCluster) -> AsyncIterator[RealNode]:
-    """A node of the same cluster that runs real containers."""
+    """A node of the same cluster that runs real containers, `real-0`; it says that it has 8 GPUs."""
     try:
         require_containers()
     except NoContainers as missing:
         skip_loudly(f"no containers to test with: {missing}")
-    async with running_node(kubernetes) as one:
+    async with running_node(kubernetes, gpus=8) as one:
         yield one
+
+
+def require_kubernetes() -> None:
+    """Builds what is not built yet; skips loudly where it cannot be built."""
+    try:
+        build.programs()
+    except build.NoClusterProgram as missing:
+        skip_loudly(f"no Kubernetes to test with: {missing}")
 
 
 def skip_loudly(reason: str) -> None:

@@ -45,8 +45,14 @@ CONTROLLERS = (
 class KubernetesCluster:
     """One cluster. Its address, certificates and tokens stay the same when its API server is stopped and started."""
 
-    def __init__(self, directory: Path, apiserver_flags: Sequence[str] = (), address: str = "127.0.0.1") -> None:
-        """`address` is where the API server listens; `apiserver_flags` come after ours and win."""
+    def __init__(
+        self,
+        directory: Path,
+        apiserver_flags: Sequence[str] = (),
+        controller_manager_flags: Sequence[str] = (),
+        address: str = "127.0.0.1",
+    ) -> None:
+        """`address` is where the API server listens; the flags come after ours and win."""
         self.directory = directory
         self.address = address
         self.admin_token = secrets.token_hex(16)
@@ -57,7 +63,8 @@ class KubernetesCluster:
         self.authority = Authority(directory / "pki")
         self.server = f"https://{address}:{self.ports.take()}"
         self._etcd_port = self.ports.take()
-        self._flags = tuple(apiserver_flags)
+        self._apiserver_flags = tuple(apiserver_flags)
+        self._controller_manager_flags = tuple(controller_manager_flags)
         self._signing_key = signing_key(directory / "pki")
         self._trust = ssl.create_default_context(cafile=str(self.ca))
         self.kubeconfig = self.kubeconfig_for("admin", self.admin_token)
@@ -155,7 +162,8 @@ class KubernetesCluster:
         self._nodes += count
         async with self.api() as api:
             await _all(api.create("/api/v1/nodes", kwok.node(name, gpus, **shape)) for name in names)
-            await _all(api.until(f"/api/v1/nodes/{name}", kwok.is_ready, READY_WITHIN_S) for name in names)
+            wanted = set(names)
+            await api.until("/api/v1/nodes", lambda nodes: wanted <= kwok.ready(nodes), READY_WITHIN_S + count / 10)
         return names
 
     async def kubectl(self, *arguments: str, kubeconfig: Path | None = None, stdin: bytes = b"") -> str:
@@ -222,7 +230,9 @@ class KubernetesCluster:
             "max-mutating-requests-inflight": 800,
             "profiling": "false",
         }
-        return self._part("kube-apiserver", [*(f"--{name}={value}" for name, value in flags.items()), *self._flags])
+        return self._part(
+            "kube-apiserver", [*(f"--{name}={value}" for name, value in flags.items()), *self._apiserver_flags]
+        )
 
     def _controller_manager(self) -> Part:
         flags = {
@@ -237,7 +247,8 @@ class KubernetesCluster:
             "concurrent-namespace-syncs": 20,
             "namespace-sync-period": "10s",
         }
-        return self._part("kube-controller-manager", [f"--{name}={value}" for name, value in flags.items()])
+        ours = [f"--{name}={value}" for name, value in flags.items()]
+        return self._part("kube-controller-manager", [*ours, *self._controller_manager_flags])
 
     def _scheduler(self) -> Part:
         flags = {
@@ -294,12 +305,10 @@ def _files(pair: Pair) -> Json:
 
 
 @asynccontextmanager
-async def running_kubernetes(
-    apiserver_flags: Sequence[str] = (), address: str = "127.0.0.1"
-) -> AsyncIterator[KubernetesCluster]:
-    """A cluster without nodes that answers. Raises `build.NoClusterProgram` where there is no program and none can be built."""
+async def running_kubernetes(**options: Any) -> AsyncIterator[KubernetesCluster]:
+    """A cluster without nodes that answers; options as in `KubernetesCluster`. Raises `build.NoClusterProgram` where none can be built."""
     with tempfile.TemporaryDirectory(prefix="osmo-k8s-", ignore_cleanup_errors=True) as directory:
-        cluster = KubernetesCluster(Path(directory), apiserver_flags, address)
+        cluster = KubernetesCluster(Path(directory), **options)
         try:
             await cluster.start()
             yield cluster

@@ -123,6 +123,7 @@ def part(programs: Path, directory: Path, kubeconfig: Path) -> Part:
             str(config),
             "--server-address",
             "127.0.0.1:0",
+            "--v=WARN",
         ],
         directory / "kwok.log",
     )
@@ -164,6 +165,11 @@ def node(
 def is_ready(node: Any) -> bool:
     conditions = node.get("status", {}).get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def ready(nodes: Any) -> set[str]:
+    """The names of those of a list of nodes that are Ready."""
+    return {each["metadata"]["name"] for each in nodes["items"] if is_ready(each)}
 
 
 def _stage(name: str, kind: str, matches: list[Json], effect: Json, **more: Any) -> Json:

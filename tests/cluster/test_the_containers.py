@@ -145,6 +145,23 @@ async def test_a_pod_reaches_a_server_on_this_machine(pods: Pods, node: RealNode
             assert await pods.log(name=name) == "hello\n"
 
 
+async def test_the_scheduler_gives_a_pod_the_gpus_that_a_real_node_says_it_has(pods: Pods) -> None:
+    await pods.create(
+        shell("true", resources={"limits": {"nvidia.com/gpu": "8"}}),
+        nodeName=None,
+        nodeSelector={"kubernetes.io/hostname": pods.node},
+    )
+    assert (await pods.ended())["status"]["phase"] == "Succeeded"
+
+
+async def test_a_command_runs_in_a_container_through_the_api_server(
+    pods: Pods, kubernetes: KubernetesCluster, namespace: str
+) -> None:
+    await pods.create(shell("sleep 1000"))
+    await pods.until(lambda pod: pod["status"].get("phase") == "Running")
+    assert await kubernetes.kubectl("exec", "-n", namespace, "one", "--", "hostname") == "one\n"
+
+
 async def test_a_deleted_pod_is_gone_and_so_are_its_processes(pods: Pods, kubernetes: KubernetesCluster) -> None:
     await pods.create(shell("sleep 1000"))
     await pods.until(lambda pod: pod["status"].get("phase") == "Running")
