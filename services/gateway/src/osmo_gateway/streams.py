@@ -1,9 +1,10 @@
 """`python -m osmo_gateway.streams`: every stream exists as this version declares it. Runs before services start, as often as you like.
 
-It waits for NATS as long as that takes. A cluster of servers keeps OSMO_STREAM_REPLICAS copies of each stream; a stream that has another number is changed.
+It waits for NATS as long as that takes, and for a cluster of servers to agree on who leads it. A cluster of servers keeps OSMO_STREAM_REPLICAS copies of each stream; a stream that has another number is changed.
 """
 
 import asyncio
+import logging
 import os
 import random
 from collections.abc import Mapping
@@ -11,9 +12,14 @@ from typing import Literal
 
 from msgspec import Struct
 
+from osmo_domain.errors import Transient
 from osmo_eventlog.nats import apply_streams, connect
 from osmo_service.logging_setup import set_up_logging
 from osmo_service.settings import load_settings
+
+log = logging.getLogger("osmo.gateway.streams")
+
+AGAIN_S = 1.0
 
 
 class StreamSettings(Struct, frozen=True):
@@ -33,7 +39,12 @@ def declare(environ: Mapping[str, str]) -> None:
 
 async def _apply(settings: StreamSettings) -> None:
     async with connect(settings.nats_url, name="streams", rng=random.Random()) as connection:
-        await apply_streams(connection, replicas=settings.stream_replicas)
+        while True:
+            try:
+                return await apply_streams(connection, replicas=settings.stream_replicas)
+            except Transient as away:
+                log.warning("the streams cannot be declared yet", extra={"why": str(away)})
+                await asyncio.sleep(AGAIN_S)
 
 
 if __name__ == "__main__":
