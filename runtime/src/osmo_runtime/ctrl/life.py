@@ -158,6 +158,7 @@ class Ctrl:
         self._say(f"Task ended with exit code {exit_code}" if exit_code is not None else "The user container vanished")
 
     async def _prepare(self) -> None:
+        await self._check_access()
         await self._bring_inputs()
         await self._user_connected()
         await self._pass_barrier()
