@@ -438,6 +438,7 @@ def make_secrets(kubernetes: KubernetesCluster, bin_dir: Path, *arguments: str) 
     environment = {
         "PATH": f"{bin_dir}:/usr/bin:/bin",
         "KUBECONFIG": str(kubernetes.kubeconfig),
+        "HOME": str(bin_dir),
         "PYTHON": sys.executable,
     }
     command = ["sh", str(SECRETS_SCRIPT), *arguments]
