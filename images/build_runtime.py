@@ -9,9 +9,7 @@
 Needs a C compiler and binutils, and an environment in which the packages of `packages.RUNTIME_PACKAGES` are installed. Downloads nothing.
 """
 
-import compileall
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -58,18 +56,15 @@ def build_starter(target: Path) -> None:
 
 
 def to_bytecode(library: Path) -> None:
-    """Replace every source by its bytecode, which is taken as it is: nobody compares it with a source that is not there."""
-    compiled = compileall.compile_dir(
-        library,
-        quiet=1,
-        legacy=True,
-        maxlevels=20,
-        workers=os.cpu_count() or 1,
-        stripdir=str(library),
-        prependdir="osmo",
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
-    if not compiled:
+    """Replace every source by its bytecode, which is taken as it is: nobody compares it with a source that is not there.
+
+    Without docstrings and without columns of the source, which would be kept in memory for nobody to see.
+    """
+    small = ["-X", "no_debug_ranges"]
+    how = ["-q", "-b", "-o", "2", "-j", str(os.cpu_count() or 1), "--invalidation-mode", "unchecked-hash"]
+    names = ["-s", str(library), "-p", "osmo"]
+    compiled = subprocess.run([sys.executable, *small, "-m", "compileall", *how, *names, str(library)], check=False)
+    if compiled.returncode:
         raise Unbuildable("a module of the runtime does not compile")
     for source in library.rglob("*.py"):
         source.unlink()

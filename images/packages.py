@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from images.botocore_data import SERVICES, prune_descriptions
+
 ROOT = Path(__file__).resolve().parent.parent
 
 RUNTIME_MEMBERS = ("osmo-api", "osmo-cli", "osmo-domain", "osmo-runtime", "osmo-storage")
@@ -76,7 +78,6 @@ SERVICE_PACKAGES = (
 NOT_SHIPPED = frozenset(("osmo_cli/up", "osmo_runtime/shim"))
 """What runs a control plane or the pods of a bare machine."""
 
-BOTOCORE_SERVICES = ("s3", "sts")
 _NO_CODE = re.compile(r"\.(c|h|pyx|pxd|pxi|pyi|typed|hash)$|(^|/)(tests?|__pycache__|\.hash|zoneinfo|emscripten)(/|$)")
 
 
@@ -84,6 +85,7 @@ def copy_packages(target: Path) -> None:
     """Put the runtime's packages into `target`, as `import` looks for them."""
     for name in RUNTIME_PACKAGES:
         _copy_installed(name, target)
+    prune_descriptions(target / "botocore" / "data")
     for member in RUNTIME_MEMBERS:
         copy_member(member, target, NOT_SHIPPED)
 
@@ -102,7 +104,7 @@ def _is_shipped(name: str) -> bool:
     if name.startswith("..") or ".dist-info/" in name or _NO_CODE.search(name):
         return False
     inside = name.removeprefix("botocore/data/")
-    return inside == name or "/" not in inside or inside.startswith(tuple(f"{each}/" for each in BOTOCORE_SERVICES))
+    return inside == name or "/" not in inside or inside.startswith(tuple(f"{each}/" for each in SERVICES))
 
 
 def copy_member(member: str, target: Path, without: Collection[str] = ()) -> None:
