@@ -1,7 +1,7 @@
 """One connection to one API server: JSON over HTTP as bytes in and out, without the library's models (they cost memory and time by the pod)."""
 
 import asyncio
-import json
+import io
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
-from kubernetes_asyncio.client import ApiClient
+from kubernetes_asyncio.client import Configuration
+from kubernetes_asyncio.config import ConfigException
 
 from osmo_domain.errors import Rejected, Transient
 from osmo_kube.errors import LIBRARY_ERRORS, Answer, Unauthorized, translate
@@ -29,6 +30,7 @@ _Forms = tuple[str, str]
 """Of what we send, and of what we want."""
 
 _PAUSES: Final = 5
+_LARGE: Final = 1 << 19
 _TOO_MANY: Final = 429
 _LONGEST_PAUSE_S: Final = 30.0
 _CONNECT_S: Final = 10.0
@@ -38,9 +40,15 @@ class KubeApi:
     """`renew` reads the credentials again: called when the API server does not accept those that we have."""
 
     def __init__(
-        self, client: ApiClient, renew: Callable[[], Awaitable[None]], rng: random.Random, rate: Rate | None = None
+        self,
+        configuration: Configuration,
+        session: aiohttp.ClientSession,
+        renew: Callable[[], Awaitable[None]],
+        rng: random.Random,
+        rate: Rate | None = None,
     ) -> None:
-        self._client = client
+        self._configuration = configuration
+        self._session = session
         self._renew = renew
         self._rng = rng
         self._rate = rate or Rate(at_once=32, per_s=400, burst=400)
@@ -123,22 +131,34 @@ class KubeApi:
         forms: _Forms,
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        headers = {"Content-Type": forms[0], "Accept": forms[1], "User-Agent": "osmo"}
+        what = f"{method} {path}"
+        headers = {"Content-Type": forms[0], "Accept": forms[1], "User-Agent": "osmo", **await self._proofs(what)}
         try:
-            for proof in (await self._client.configuration.auth_settings()).values():
-                headers[proof["key"]] = proof["value"] or ""
-            response: aiohttp.ClientResponse = await self._client.rest_client.request(
+            return await self._session.request(
                 method,
-                f"{self._client.configuration.host}{path}",
-                query_params=dict(query) if query else None,
+                f"{self._configuration.host}{path}",
+                params=query,
                 headers=headers,
-                body=body,
-                _preload_content=False,
-                _request_timeout=timeout,
+                data=_payload(body) if body is not None else None,
+                timeout=timeout,
+                server_hostname=self._configuration.tls_server_name or None,
             )
         except LIBRARY_ERRORS as error:
-            raise translate(error, f"{method} {path}") from error
-        return response
+            raise translate(error, what) from error
+
+    async def _proofs(self, what: str) -> dict[str, str]:
+        """Who we are, as headers. The file of a token is read again now and then, and may be away while it is replaced."""
+        try:
+            proofs = (await self._configuration.auth_settings()).values()
+        except (OSError, ConfigException) as error:
+            raise Transient(f"{what}: the credentials cannot be read now: {error}") from error
+        return {proof["key"]: proof["value"] or "" for proof in proofs}
+
+
+def _payload(body: Json) -> bytes | io.BytesIO:
+    """Large ones as a file, which goes out in pieces."""
+    encoded = msgspec.json.encode(body)
+    return encoded if len(encoded) < _LARGE else io.BytesIO(encoded)
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Answer:
@@ -158,8 +178,3 @@ async def _lines(response: aiohttp.ClientResponse, path: str) -> AsyncIterator[l
             rest.append(last)
     except LIBRARY_ERRORS as error:
         raise translate(error, f"watch {path}") from error
-
-
-def encoded(value: Any) -> str:
-    """JSON in one fixed form, for comparing and for annotations."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

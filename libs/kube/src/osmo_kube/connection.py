@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml  # type: ignore[import-untyped]
-from kubernetes_asyncio.client import ApiClient, Configuration
+from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config import ConfigException
 from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 from kubernetes_asyncio.config.kube_config import load_kube_config
@@ -17,6 +17,7 @@ from kubernetes_asyncio.config.kube_config import load_kube_config
 from osmo_domain.errors import Rejected
 from osmo_kube.api import KubeApi
 from osmo_kube.rate import Rate
+from osmo_kube.session import open_session
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _UNREADABLE: Final = (
@@ -50,7 +51,6 @@ async def connect(
     in its file (or in the kubeconfig) is picked up without a new connection.
     """
     configuration = Configuration()
-    configuration.connection_pool_maxsize = 128
     if not kubeconfig and not context and _is_in_cluster(service_account, environ):
         file, renew = str(service_account), _in_cluster(configuration, service_account, environ)
     else:
@@ -58,11 +58,11 @@ async def connect(
         renew = partial(_from_file, configuration, file, context)
         await renew()
     try:
-        client = ApiClient(configuration)
+        session = open_session(configuration, environ)
     except OSError as error:
         raise _refused(file, f"its certificates cannot be used: {error}") from error
-    async with client:
-        yield KubeApi(client, renew, rng, rate)
+    async with session:
+        yield KubeApi(configuration, session, renew, rng, rate)
 
 
 def _is_in_cluster(service_account: Path, environ: Mapping[str, str]) -> bool:

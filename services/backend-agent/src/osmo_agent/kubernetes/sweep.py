@@ -65,7 +65,7 @@ class Sweep:
         self._rng = rng
         self._timing = timing or SweepTiming()
         self._asked: dict[str, float] = {}
-        """uid of a pod to when we last told the API server to remove it."""
+        """uid of a pod whose attempt is over to when we last saw to its removal."""
         self._deleted: dict[str, float] = {}
         """uid of a pod that somebody deletes to when we first saw that: by our own clock, whatever the cluster's says."""
         self._orphans: set[str] = set()
@@ -94,20 +94,20 @@ class Sweep:
         for times in (self._asked, self._deleted):
             for uid in times.keys() - there:
                 del times[uid]
+        work = []
         for pod in pods:
             if pod.deleting:
                 self._deleted.setdefault(pod.uid, asyncio.get_running_loop().time())
             if attempt_name(pod.name, pod.fact.retry_id) in self._ended:
-                await self._finish(pod)
+                work.append(self._finish(pod))
             elif pod.by_others:
-                await self._see_to_deleted(pod)
+                work.append(self._see_to_deleted(pod))
+        await asyncio.gather(*work)
 
     async def _finish(self, pod: OurPod) -> None:
-        """A removal that was cut off, or one that its node does not carry out because it is away."""
+        """A removal that was cut off, or one that its node does not carry out because it is away: seen to when it has had its time."""
         now = asyncio.get_running_loop().time()
-        waits = self._timing.again_s if pod.uid in self._asked or (pod.deleting and not pod.finalizer) else 0
-        since = self._asked.get(pod.uid, self._deleted.get(pod.uid, now))
-        if now - since < waits:
+        if now - self._asked.setdefault(pod.uid, now) < self._timing.again_s:
             return
         self._asked[pod.uid] = now
         stuck = self._past_grace_s(pod) > self._timing.again_s and not self._nodes.is_up(pod.fact.node)
@@ -141,6 +141,7 @@ class Sweep:
             resource, name = found[uid]
             log.info("removing what has no pod any more", extra={"resource": resource.plural, "object": name})
             await delete(self._api, resource, self._namespace, name, uid=uid)
+        await self._ended.forget()
 
     async def _swept_kinds(self) -> Iterable[Resource]:
         found = [SECRETS, SERVICES]
