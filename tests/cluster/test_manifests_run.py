@@ -19,11 +19,16 @@ from tests.cluster.parts import Part, Ports
 from tests.cluster.test_manifests import overlay
 from tests.servers import nats_server_program
 
-from osmo_eventlog.nats import connect
+from osmo_domain.errors import Transient
+from osmo_eventlog.nats import AgentLogin, connect
 from osmo_eventlog.nats.callout import Issuer, new_issuer_seed
+from osmo_eventlog.subjects import CONFIG
 from osmo_service.health import LIVE, READY
 
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = [
+    pytest.mark.xdist_group("cluster"),
+    pytest.mark.filterwarnings("ignore:parameter 'timeout':DeprecationWarning"),  # nats-py's WebSocket, in aiohttp 3
+]
 
 WITHIN_S = 60
 FOLDER = k8s.ROOT / "k8s" / "overlays"
@@ -95,7 +100,6 @@ async def until(what: str, condition: Callable[[], Awaitable[bool]], parts: list
         raise AssertionError(f"not within {WITHIN_S} s: {what}\n{logs}") from None
 
 
-@pytest.mark.filterwarnings("ignore:parameter 'timeout':DeprecationWarning")  # nats-py's WebSocket, in aiohttp 3
 @pytest.mark.parametrize(("name", "count", "replicas"), [("dev", 1, 1), ("ha", 3, 3)])
 async def test_nats_runs_with_the_configuration_of_the_overlay(
     name: str, count: int, replicas: int, tmp_path: Path
@@ -163,9 +167,28 @@ async def test_every_program_starts_with_the_variables_of_its_container_and_live
         for workload in ("scheduler", "scheduler-1"):
             health = started[workload][1]
             await until(f"{workload} in office", lambda port=health: _says(port, READY), parts)
+        await agent_comes_in(programs.listens["gateway"], members[-1], tmp_path)
         kill(members)
         for workload, (_, health) in started.items():
             assert await status(health, LIVE) == 200, workload
+
+
+async def agent_comes_in(gateway: int, member: Member, directory: Path) -> None:
+    """Registered at the gateway, a cluster's agent gets through the WebSocket with its token, and there no further than its rights."""
+    headers = {"x-osmo-user": "admin", "User-Agent": "osmo-cli/6.4.0"}
+    url = f"http://127.0.0.1:{gateway}/api/backend/cluster-1"
+    async with aiohttp.ClientSession(headers=headers) as session, session.post(url, json={}) as answer:
+        assert answer.status == 200, await answer.text()
+        registered = await answer.json()
+    assert "wss://nats.osmo.example.org:443" in registered["manifest"]
+    token = directory / "token"
+    token.write_text(registered["token"])
+    login = AgentLogin("cluster-1", token)
+    through = f"ws://127.0.0.1:{member.websocket}"
+    async with connect(through, name="agent", rng=random.Random(1), options=login.options(), deadline_s=3) as agent:
+        assert agent.connected
+        with pytest.raises(Transient):
+            await agent.log.last(CONFIG, "osmo.config.pool.default")
 
 
 def start(members: list[Member]) -> None:
@@ -192,6 +215,8 @@ class Programs:
         self._ports = Ports()
         self._stack = stack
         stack.callback(self._ports.release)
+        self.listens: dict[str, int] = {}
+        """Where those listen that people and tasks come to."""
 
     def start(self, one: Container) -> tuple[Part, int]:
         """The process, and the port where it tells its health."""
@@ -201,6 +226,8 @@ class Programs:
             name: str(self._ports.take()) for name in ("OSMO_PORT", "OSMO_LOG_ROUTER_PORT") if name in one.environment
         }
         environment = {name: self._here(one, value) for name, value in one.environment.items()} | own
+        for port in own.keys() - {"OSMO_HEALTH_PORT"}:
+            self.listens[one.workload] = int(own[port])
         name = f"{one.workload}-{one.name}"
         assert one.module is not None
         part = Part(name, [sys.executable, "-m", one.module], self._directory / f"{name}.log", environment)
