@@ -4,6 +4,7 @@ import asyncio
 import base64
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.kubernetes_runtime import (
     watched,
 )
 
+from osmo_agent.kubernetes.ended import EndedAttempts
 from osmo_agent.kubernetes.rights import needed
 from osmo_agent.kubernetes.runtime import KubernetesRuntime
 from osmo_agent.ports import GroupRefusedError
@@ -39,6 +41,7 @@ from osmo_domain.plan import FilePlan, Resources
 from osmo_domain.pod_making import PlatformPods, PodMaking
 from osmo_domain.workflow.pod_status import judge
 from osmo_domain.workflow.status import TaskStatus
+from osmo_kube import connect
 from osmo_runtime.pod import PodSpec
 from osmo_runtime.pod_secrets import PodSecrets
 
@@ -550,3 +553,46 @@ async def test_while_the_cluster_is_cut_off_pods_run_on_and_histories_agree_afte
         await link.heal()
         await seen.until(is_phase(PodPhase.SUCCEEDED))
         assert [fact.phase for fact in seen.facts("b")][-1] is PodPhase.INITIALIZING
+
+
+class Later:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+async def test_what_is_over_is_remembered_across_lives_and_forgotten_by_one_that_has_been_up_for_a_while(
+    kubernetes: KubernetesCluster, home: str
+) -> None:
+    clock = Later()
+    async with connect(str(kubernetes.kubeconfig), rng=random.Random(1), environ={}) as api:
+
+        async def life() -> EndedAttempts:
+            ended = EndedAttempts(api, "East_1", home, clock, per_object=3)
+            await ended.load()
+            return ended
+
+        first = await life()
+        await asyncio.gather(*(first.remember([f"p-{number}"]) for number in range(5)))
+        await first.remember(["p-5", "p-0"])
+        second = await life()
+        await second.remember(["p-6"])
+        assert all(f"p-{number}" in second for number in range(7))
+        async with kubernetes.api() as admin:
+            pages = await names_in(admin, home, "configmaps")
+            assert 3 <= len(pages) <= 4
+            clock.time += timedelta(hours=7)
+            third = await life()
+            await third.forget()
+            assert await names_in(admin, home, "configmaps") == pages
+            await third.remember(["p-7"])
+            clock.time += timedelta(hours=2)
+            await third.forget()
+            assert "p-3" not in third
+            assert "p-7" in third
+            assert "p-7" in await life()
+            assert len(await names_in(admin, home, "configmaps")) == 1

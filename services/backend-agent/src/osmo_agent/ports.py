@@ -1,4 +1,4 @@
-"""What the agent needs of whatever runs pods: the `PodRuntime` port. Adapters: process, simulated (kubernetes later)."""
+"""What the agent needs of whatever runs pods: the `PodRuntime` port. Adapters: process, simulated, kubernetes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -56,7 +56,7 @@ class Making:
         if not wanted:
             return
         try:
-            made = group_objects(_only(command, wanted), secrets, self._settings)
+            made = await asyncio.to_thread(group_objects, _only(command, wanted), secrets, self._settings)
         except Rejected as refused:
             raise GroupRefusedError(refused.message) from refused
         for each in made.shared:
