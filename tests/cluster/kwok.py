@@ -9,6 +9,7 @@ A pod that is bound to a simulated node is Running at once, and stays so. Annota
 It is Succeeded if all codes are 0, else Failed. `test.osmo/stays: pending` keeps it from starting: a test then writes its status itself.
 """
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.cluster.api import Json
 from tests.cluster.parts import Part
 
 MARK = "kwok.x-k8s.io/node"
+_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
 _RUNNING = """
 {{ $now := Now }}
@@ -158,8 +160,18 @@ def node(
             "capacity": resources,
             "allocatable": resources,
             "addresses": [{"type": "Hostname", "address": name}],
+            # Ready from the first moment: a thousand nodes are a thousand writes, and KWOK has only their leases to keep.
+            "conditions": [
+                _condition("Ready", "True", "KubeletReady"),
+                *(_condition(kind, "False", "Ok") for kind in _PRESSURES),
+            ],
         },
     }
+
+
+def _condition(kind: str, status: str, reason: str) -> Json:
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"type": kind, "status": status, "reason": reason, "lastHeartbeatTime": now, "lastTransitionTime": now}
 
 
 def is_ready(node: Any) -> bool:
