@@ -115,6 +115,20 @@ async def is_empty(api: Api, namespace: str) -> bool:
     return not left and all(name.startswith(("osmo-ended-", "osmo-kinds-")) for name in maps)
 
 
+async def test_groups_may_share_what_their_template_names_alike(kubernetes: KubernetesCluster, home: str) -> None:
+    """It goes with the group that made it."""
+    making = PodMaking(group_templates=({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shared"}},))
+    other = UUID[::-1]
+    async with one_life(kubernetes, home) as runtime, kubernetes.api() as api:
+        await create(runtime, task(), making=making)
+        await create(runtime, task(), making=making, uuid=other)
+        assert len(await runtime.list_pods()) == 2
+        await runtime.delete_group(DeleteGroup("wf-1", other, "g", {"a": 0}, force=True))
+        assert "shared" in await names_in(api, home, "configmaps")
+        await delete(runtime)
+        await eventually(lambda: is_empty(api, home))
+
+
 @pytest.mark.parametrize(
     ("status", "means"),
     [

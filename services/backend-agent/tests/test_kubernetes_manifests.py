@@ -300,6 +300,7 @@ def test_a_template_is_merged_over_the_pod_with_its_variables() -> None:
     assert user["resources"] == {"limits": {"cpu": "1", "memory": "1Gi"}}
     assert user["volumeMounts"][-1] == {"name": "shm", "mountPath": "/dev/shm"}
     assert container(pod, "osmo-ctrl")["resources"] == {"requests": {"cpu": "100m"}}
+    assert container(pod, "osmo-ctrl")["args"][-2:] == ["--grace", "5"]
     (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert term["matchExpressions"][0]["values"] == ["n1", "n2"]
     assert term["matchFields"][0]["values"] == ["node-7"]

@@ -96,9 +96,10 @@ def files_volume(secret: str) -> str:
     return f"files-{secret}"
 
 
-def ctrl(task: TaskPlan, secrets: AttemptSecrets, image: str, settings: ClusterSettings) -> Container:
+def ctrl(task: TaskPlan, secrets: AttemptSecrets, image: str, settings: ClusterSettings, grace_s: object) -> Container:
+    """`grace_s` is what the pod will have."""
     cpus = [{"name": "CPU_COUNT", "value": str(task.resources.cpu)}] if task.resources.cpu else []
-    grace = [] if settings.grace_s == _USUAL_GRACE_S else ["--grace", str(settings.grace_s)]
+    grace = [] if grace_s == _USUAL_GRACE_S else ["--grace", str(grace_s)]
     return {
         "name": CTRL,
         "image": image,

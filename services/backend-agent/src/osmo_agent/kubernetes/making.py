@@ -65,7 +65,8 @@ class Making:
 
     async def _shared(self, made: Object, labels: Mapping[str, str]) -> None:
         kind = (str(made.get("apiVersion")), str(made.get("kind")))
-        ours = {key: labels[key] for key in (BACKEND, GROUP_UUID)}
+        whose = (BACKEND, GROUP_UUID) if kind in _CORE else (BACKEND,)  # groups may share what a template names alike
+        ours = {key: labels[key] for key in whose}
         try:
             resource = _CORE.get(kind) or await self._template_kind(kind)
             there, new = await create(self._api, resource, self._settings.namespace, made, ours)
@@ -83,8 +84,9 @@ class Making:
             await self._replace(made, there, ours)
 
     async def _template_kind(self, kind: tuple[str, str]) -> Resource:
+        resource = await self._resources.resource(*kind)
         await self._kinds.remember(kind)
-        return await self._resources.resource(*kind)
+        return resource
 
     async def _replace(self, made: Object, there: Object, ours: Mapping[str, str]) -> None:
         """The logins changed since an earlier attempt."""

@@ -24,7 +24,7 @@ from osmo_agent.kubernetes.templates import group_variables, named_only, rendere
 from osmo_agent.kubernetes.volumes import EMPTY, POD_JSON, SECRET_VOLUME, SECRETS_JSON, mount
 from osmo_agent.pod_specs import Surroundings, pod_specs
 from osmo_domain.command import CreateGroup
-from osmo_domain.configuration.pod_templates import Template, merge_pod
+from osmo_domain.configuration.pod_templates import Template, merge_pod, pod_spec
 from osmo_domain.ids import group_uuid, task_uuid
 from osmo_domain.plan import GroupPlan, TaskPlan
 from osmo_domain.pod_making import PlatformPods, PodMaking
@@ -127,14 +127,17 @@ class _Maker:
         labels = task_labels(self.settings.backend, self.command, task.name, platform_name, task.lead)
         secrets = attempt_secrets(spec, labels)
         template = rendered(platform.template, task_variables(task, platform.variables, labels))
-        merged = merge_pod(self._plain(spec, task, secrets, platform), named_only(template))
+        merged = merge_pod(self._plain(spec, task, secrets, platform, template), named_only(template))
         return PodObjects(spec, secrets.objects, self._asserted(merged, spec, task, labels))
 
-    def _plain(self, spec: PodSpec, task: TaskPlan, secrets: AttemptSecrets, platform: PlatformPods) -> Object:
+    def _plain(
+        self, spec: PodSpec, task: TaskPlan, secrets: AttemptSecrets, platform: PlatformPods, template: Template
+    ) -> Object:
         """Before the template, with what it may change."""
         runtime, making = self.settings.image, self.making
+        grace_s = pod_spec(template).get("terminationGracePeriodSeconds", self.settings.grace_s)
         user = containers.user(spec, task, secrets, self.settings)
-        ctrl = containers.ctrl(task, secrets, making.client_image or runtime, self.settings)
+        ctrl = containers.ctrl(task, secrets, making.client_image or runtime, self.settings, grace_s)
         made: Object = {
             "containers": [user, ctrl],
             "initContainers": [containers.init(spec, task, making.init_image or runtime, self.settings)],

@@ -5,13 +5,13 @@ from typing import Final
 
 from osmo_agent.kubernetes.cluster_settings import ClusterSettings
 from osmo_agent.kubernetes.ended import EndedAttempts
-from osmo_agent.kubernetes.names import FINALIZER, attempt_name
+from osmo_agent.kubernetes.names import FINALIZER, GROUP_UUID, attempt_name
 from osmo_agent.kubernetes.pods import OurPod, OurPods
 from osmo_domain.command import DeleteGroup
 from osmo_domain.errors import Rejected
 from osmo_domain.ids import group_uuid, pod_name
 from osmo_kube import PODS, SECRETS, SERVICES, Kinds, KubeApi, NotAllowed
-from osmo_kube.writes import delete, remove_finalizer
+from osmo_kube.writes import carries, delete, find, remove_finalizer
 
 _CORE: Final = {("v1", "Secret"): SECRETS, ("v1", "Service"): SERVICES}
 
@@ -33,7 +33,7 @@ class Removal:
         shared = {each for pod in self._pods.of_group(group) for each in pod.group_objects.split(",") if each}
         await asyncio.gather(*(self._attempt(name, retry_id, command.force) for name, retry_id in named.items()))
         if self._is_over(group):
-            await asyncio.gather(*(self._shared(each) for each in shared))
+            await asyncio.gather(*(self._shared(each, group) for each in shared))
 
     async def pod(self, pod: OurPod, *, force: bool = False) -> None:
         """Our finalizer goes first, so that the pod can go when it has ended. One that has ended needs no time for it."""
@@ -56,12 +56,14 @@ class Removal:
         there = self._pods.of_group(group)
         return all(attempt_name(pod.name, pod.fact.retry_id) in self._ended for pod in there)
 
-    async def _shared(self, named: str) -> None:
-        """`apiVersion kind name`. What cannot be removed now is the sweep's."""
+    async def _shared(self, named: str, group: str) -> None:
+        """`apiVersion kind name`. Another group may have made it under that name: then it is that group's. What cannot be removed now is the sweep's."""
         api_version, kind, name = named.split(" ", 2)
         try:
             resource = _CORE.get((api_version, kind)) or await self._kinds.resource(api_version, kind)
-            await delete(self._api, resource, self._namespace, name)
+            there = await find(self._api, resource, self._namespace, name)
+            if there is not None and carries(there, {GROUP_UUID: group}):
+                await delete(self._api, resource, self._namespace, name, uid=there["metadata"]["uid"])
         except NotAllowed:
             raise
         except Rejected:
