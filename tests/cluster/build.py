@@ -192,4 +192,7 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    print(programs())
+    try:
+        print(programs())
+    except NoClusterProgram as missing:
+        sys.exit(f"tests/cluster: no Kubernetes to test with: {missing}")
