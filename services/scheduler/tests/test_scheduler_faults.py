@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from libs.domain.tests.life import gang, plan, single, task
 from services.scheduler.tests.test_scheduler_life import living
-from services.scheduler.tests.world import World, in_a_world
+from services.scheduler.tests.world import BACKEND, World, in_a_world
 
-from osmo_domain.cluster import PodPhase, PodsSeen
+from osmo_domain.cluster import BackendRemoved, PodPhase, PodsSeen
 from osmo_domain.errors import Transient
 from osmo_domain.plan import Resources
 from osmo_domain.workflow.status import PLACED, WorkflowStatus
@@ -225,6 +225,24 @@ def test_the_pods_of_a_node_that_is_gone_are_lost() -> None:
         await world.until_attempt("wf-1", "a", 1)
         await world.until_task("wf-1", "a", "SCHEDULING")
         assert (await world.state("wf-1")).tasks["a"].attempt.node != node
+
+    in_a_world(story)
+
+
+def test_what_runs_on_a_backend_that_is_deleted_fails_and_nothing_is_placed_there() -> None:
+    async def story(world: World) -> None:
+        await (await world.start()).ready()
+        await world.submit("wf-1", plan(single("a"), single("b", exit_actions={"RESCHEDULE": "3001"})))
+        for task in ("a", "b"):
+            await world.until_task("wf-1", task, "SCHEDULING")
+        await world.cluster.take_commands()
+        await world.cluster.move(PodPhase.RUNNING)
+        await world.until_task("wf-1", "a", "RUNNING")
+        await world.cluster.say("registered", BackendRemoved(BACKEND, world.clock.now()))
+        await world.until_task("wf-1", "a", "FAILED_BACKEND_ERROR")
+        await world.until_attempt("wf-1", "b", 1)
+        await asyncio.sleep(30)
+        assert (await world.state("wf-1")).tasks["b"].status == "PROCESSING"
 
     in_a_world(story)
 
