@@ -1,6 +1,5 @@
 """Answers what other services ask about data (`osmo.rpc.data`), and agents (`osmo.rpc.agent.<backend>`)."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +64,7 @@ class Questions:
             try:
                 location = place_of(uri, direction)
                 if isinstance(location, FileLocation):
-                    await asyncio.to_thread(check_file, uri, Path(location.path), direction, self._roots)
+                    check_file(uri, Path(location.path), direction, self._roots)
                 else:
                     on_servers[location, "WRITE" if direction == "WRITE" else "READ"] = uri
             except Problem as problem:
