@@ -113,6 +113,7 @@ async def test_the_life_of_a_second_cluster(up: Installation, ada: Person, lab: 
         for number in range(8)
     ]
     rotated = await admin.good("POST", "backend/lab/token", {"grace_s": 600})
+    await until_said(lab, "connected to NATS again")  # with the old token, which ends in ten minutes
     lab.token_file.write_text(rotated["token"] + "\n")
     revoked = await admin.good("DELETE", f"backend/lab/token/{registered['token_id']}")
     assert (revoked["revoked"], revoked["disconnected"]) == ([registered["token_id"]], 1)

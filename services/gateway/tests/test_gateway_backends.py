@@ -171,6 +171,29 @@ async def test_two_tokens_are_good_at_a_time_and_the_old_one_ends_by_itself(hous
             access.of(stranger, house.clock.now())
 
 
+class Clients:
+    """Who was sent away."""
+
+    def __init__(self) -> None:
+        self.away: list[set[str]] = []
+
+    async def send_away(self, users: set[str]) -> int:
+        self.away.append(users)
+        return len(users)
+
+
+async def test_whoever_comes_with_a_token_that_is_to_end_is_sent_away_to_come_again(house: House) -> None:
+    clients = Clients()
+    house.gateway.backends._clients = clients
+    first = digest((await register(house))["token"])[:12]
+    second = (await good(house, "POST", "/lab/token", {"grace_s": 60}))["token_id"]
+    assert clients.away == [{f"lab/{first}"}]
+    revoked = await good(house, "DELETE", f"/lab/token/{second}")
+    assert (revoked["revoked"], revoked["disconnected"]) == ([second], 1)
+    await good(house, "DELETE", "/lab")
+    assert clients.away[1:] == [{f"lab/{second}"}, {f"lab/{first}"}]
+
+
 async def test_a_backend_in_use_is_deleted_only_by_force_and_then_forgotten_whole(house: House) -> None:
     await house.append("w-1", submitted("w-1"))
     status, refusal = await call(house, "DELETE", "/b1")

@@ -233,8 +233,8 @@ def test_what_runs_on_a_backend_that_is_deleted_fails_and_nothing_is_placed_ther
     async def story(world: World) -> None:
         await (await world.start()).ready()
         await world.submit("wf-1", plan(single("a"), single("b", exit_actions={"RESCHEDULE": "3001"})))
-        for task in ("a", "b"):
-            await world.until_task("wf-1", task, "SCHEDULING")
+        for name in ("a", "b"):
+            await world.until_task("wf-1", name, "SCHEDULING")
         await world.cluster.take_commands()
         await world.cluster.move(PodPhase.RUNNING)
         await world.until_task("wf-1", "a", "RUNNING")

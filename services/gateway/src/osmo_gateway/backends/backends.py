@@ -95,11 +95,11 @@ class Backends:
         )
 
     async def rotate(self, user: str, name: str, grace_s: float) -> TokenAnswer:
+        """The agent is sent away once, so that it comes in again: with the old token for no longer than that is good."""
         self._require(name)
-        before = {one.token_id for one in self._tokens.access.valid(name, self._clock.now())}
+        before = [one.token_id for one in self._tokens.access.valid(name, self._clock.now())]
         token, ends = await self._tokens.rotate(user, name, timedelta(seconds=grace_s))
-        still = {one.token_id for one in self._tokens.access.valid(name, self._clock.now())}
-        await self._send_away(name, sorted(before - still))
+        await self._send_away(name, before)
         return TokenAnswer(backend=name, token_id=token_id(token), token=token, previous_end_at=wire_time_or_none(ends))
 
     async def revoke(self, user: str, name: str, wanted: str) -> RevokedAnswer:
