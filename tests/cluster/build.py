@@ -187,8 +187,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Past pytest's capture: nobody shall wonder for ten minutes what hangs."""
-    print(f"tests/cluster: {line}", file=sys.__stderr__, flush=True)
+    print(f"tests/cluster: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
