@@ -11,12 +11,15 @@
 #include <unistd.h>
 
 #define KEPT "OSMO_KEPT_"
+#define CTRL "osmo_runtime.ctrl"
 #define LONGEST_PATH 4096
 #define OWN_WORDS 10
 
+extern char **environ;
+
 static const char *const PROGRAMS[][2] = {
     {"osmo_exec", "osmo_runtime.user"},
-    {"osmo_ctrl", "osmo_runtime.ctrl"},
+    {"osmo_ctrl", CTRL},
     {"osmo_init", "osmo_runtime.init"},
     {"osmo", "osmo_in_task"},
 };
@@ -57,7 +60,14 @@ static void keep_from_our_loader(char **environment) {
       *environment = joined(KEPT, *environment);
 }
 
-int main(int count, char **words, char **environment) {
+/* ctrl's threads look up names and read files, one at a time mostly: an arena of memory for each would only be held. It starts no program of a user. */
+static void keep_small(void) {
+  setenv("MALLOC_ARENA_MAX", "1", 1);
+  setenv("MALLOC_MMAP_THRESHOLD_", "131072", 1);
+  setenv("MALLOC_TRIM_THRESHOLD_", "131072", 1);
+}
+
+int main(int count, char **words) {
   const char *module = module_of(count ? words[0] : "");
   char *runtime = joined(own_directory(), "/runtime");
   char *loader = joined(runtime, "/ld.so");
@@ -67,7 +77,8 @@ int main(int count, char **words, char **environment) {
   if (!command) fail("start", "out of memory");
   memcpy(command, own, (OWN_WORDS - 1) * sizeof *own);
   if (count > 1) memcpy(command + OWN_WORDS - 1, words + 1, (count - 1) * sizeof *words);
-  keep_from_our_loader(environment);
-  execve(loader, command, environment);
+  keep_from_our_loader(environ);
+  if (!strcmp(module, CTRL)) keep_small();
+  execve(loader, command, environ);
   fail(loader, strerror(errno));
 }

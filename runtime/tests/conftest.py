@@ -1,6 +1,7 @@
 """The built runtime, users' images, and pods made of both."""
 
 import os
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ SOMEBODY = 1000 if os.geteuid() == 0 else os.geteuid()
 @pytest.fixture(scope="session")
 def built_runtime() -> Path:
     """As the image has it at /opt/osmo."""
+    subprocess.run(["sh", str(Path(__file__).with_name("packages.sh"))], check=True)
     return cached_runtime()
 
 

@@ -1,6 +1,8 @@
 """The built runtime in images of every kind: what init makes, and what a user's command sees and says."""
 
-import time
+import asyncio
+import resource
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,8 +29,6 @@ async def run(
     pod: Pod, spec: PodSpec, *words: str, secrets: PodSecrets | None = None, **more: object
 ) -> tuple[int, int]:
     """Run both containers to their ends; the exit codes of ctrl and of the user's container."""
-    import asyncio
-
     ctrl = pod.ctrl(spec, *([secrets] if secrets else ()))
     user = pod.start(*words, **more)  # type: ignore[arg-type]
     return await asyncio.to_thread(ctrl.ended), await asyncio.to_thread(user.ended)
@@ -44,10 +44,7 @@ async def test_a_command_runs_in_any_image(
     )
     stored = router.of("w-1", "task")
     assert codes == (0, 3), stored.texts()
-    assert (
-        stored.texts("STDOUT") == [f"uid {SOMEBODY} pid 2", "to out", "write refused"]
-        or "uid" in stored.texts("STDOUT")[0]
-    )
+    assert stored.texts("STDOUT")[0] == f"uid {SOMEBODY}"
     assert stored.texts("STDOUT")[1:] == ["to out", "write refused"]
     assert stored.texts("STDERR") == ["to err"]
     assert stored.phases[-1] == "EXECUTED"
@@ -130,8 +127,6 @@ async def test_osmo_works_inside_the_task(
 async def test_outputs_are_uploaded_and_secrets_stay_out_of_the_log(
     make_pod: MakePod, pod_spec: MakeSpec, router: FakeLogRouter, tmp_path: Path
 ) -> None:
-    import asyncio
-
     storage = tmp_path / "storage"
     storage.mkdir()
     secrets = PodSecrets(
@@ -214,21 +209,19 @@ def test_init_that_cannot_write_says_so_in_one_sentence(make_pod: MakePod) -> No
 
 
 def test_init_takes_less_than_a_second(make_pod: MakePod) -> None:
-    """The best of five: other tests run beside this one."""
+    """Of a processor's time, with all that the test adds: other tests run beside this one, and the clock would count them."""
 
     def seconds() -> float:
-        pod = make_pod(prepared=False)
-        before = time.monotonic()
+        pod, before = make_pod(prepared=False), resource.getrusage(resource.RUSAGE_CHILDREN)
         assert pod.init().ended() == 0
-        return time.monotonic() - before
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(5)) < 1
+    assert min(seconds() for _ in range(3)) < 1
 
 
 async def test_ctrl_is_small(make_pod: MakePod, pod_spec: MakeSpec, router: FakeLogRouter) -> None:
     """Resident memory of ctrl and of the wrapper, while a command runs."""
-    import asyncio
-
     pod = make_pod()
     ctrl, user = pod.ctrl(pod_spec()), pod.start("say", "here", "sleep", "60")
     async with asyncio.timeout(60), router.changed:
@@ -239,8 +232,6 @@ async def test_ctrl_is_small(make_pod: MakePod, pod_spec: MakeSpec, router: Fake
 
 
 def test_a_program_of_another_name_is_refused(built_runtime: Path, tmp_path: Path) -> None:
-    import subprocess
-
     (tmp_path / "stranger").symlink_to(built_runtime / "osmo_exec")
     told = subprocess.run([tmp_path / "stranger"], capture_output=True, text=True, check=False)
     assert told.returncode == 127

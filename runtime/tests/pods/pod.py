@@ -1,5 +1,6 @@
 """One task's pod: its volumes, and its three containers as docs/runtime-image.md and osmo_runtime.image_layout describe them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -178,7 +179,8 @@ class Pod:
             print(f"{log.name}: {log.read_text(errors='replace')}")
         for container in self._containers:
             if container.running():
-                container.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    container.kill()
                 container.ended()
         shutil.rmtree(self.volume("osmo"), ignore_errors=True)
 

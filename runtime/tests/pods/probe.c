@@ -44,7 +44,7 @@ int main(int count, char **words) {
       for (char **each = environ; *each; each++) printf("env %s\n", *each);
     else if (!strcmp(word, "say")) printf("%s\n", value), i++;
     else if (!strcmp(word, "complain")) fprintf(stderr, "%s\n", value), i++;
-    else if (!strcmp(word, "who")) printf("uid %d pid %d\n", getuid(), getpid());
+    else if (!strcmp(word, "who")) printf("uid %d\n", getuid());
     else if (!strcmp(word, "hear")) signal(atoi(value), heard), i++;
     else if (!strcmp(word, "ignore")) signal(atoi(value), SIG_IGN), i++;
     else if (!strcmp(word, "sleep")) sleep(atoi(value)), i++;
