@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml runtime/pyproject.toml cli/pyproject.toml)
 SEEDS ?= 200
 
-.PHONY: demo test check bench gen clean install simulate chaos lock
+.PHONY: demo test test-cluster check bench gen clean install simulate chaos lock cluster-program
 
 install: $(STAMP)
 
@@ -17,9 +17,18 @@ $(STAMP): requirements.lock pyproject.toml $(MEMBERS) tools/bootstrap.py
 demo: install
 	$(BIN)/python tools/demo.py
 
-test: install
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not chaos" libs services runtime cli tests
-	$(BIN)/python -m pytest -m chaos tests/chaos
+test: install cluster-program
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not chaos and not containers" libs services runtime cli tests
+	$(BIN)/python -m pytest -m chaos tests
+
+# A real Kubernetes control plane, from its Go modules: minutes the first time, then from a cache. Without Go, its tests are skipped and say so.
+cluster-program: install
+	-$(BIN)/python -m tests.cluster.build
+
+# Real containers on a real kubelet: wants root, containerd and runc (Debian packages).
+test-cluster: install cluster-program
+	tests/cluster/packages.sh
+	$(BIN)/python -m pytest -m containers tests runtime
 
 check: install
 	$(BIN)/ruff check .
