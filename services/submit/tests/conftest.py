@@ -116,7 +116,8 @@ async def check_data(data: bytes) -> bytes:
     if isinstance(question, CheckCredentials):
         known = {name: CREDENTIALS[name] for name in question.names if name in CREDENTIALS}
         return msgspec.json.encode(CredentialsChecked(known, tuple(CREDENTIALS)))
-    return msgspec.json.encode(DataChecked({uri: "no credential" for uri, _ in question.uris if "secret" in uri}))
+    problems = {uri: "no credential" for uri, _ in question.uris if "secret" in uri or "away" in uri}
+    return msgspec.json.encode(DataChecked(problems, {uri: "data.unreachable" for uri in problems if "away" in uri}))
 
 
 @pytest.fixture

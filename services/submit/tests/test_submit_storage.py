@@ -74,3 +74,12 @@ async def test_places_that_data_says_no_to_are_refused_in_its_words(house: Any, 
     assert (refusal.code, refusal.error_code) == ("data.no_access", "CREDENTIAL")
     assert refusal.message == "s3://secret/x: no credential"
     await house.submit(with_url(where, "s3://lake/x"))
+
+
+async def test_what_cannot_be_reached_now_is_a_warning_and_a_refusal_when_it_is_to_run(house: Any) -> None:
+    spec = with_url("inputs", "s3://away/x")
+    words = "This installation cannot reach s3://away/x: no credential"
+    validated = await house.submit(spec, validation_only=True)
+    assert validated.warnings == (f"{words}: submitting would be refused.",)
+    refusal = await house.refusal(spec)
+    assert (refusal.code, refusal.message) == ("data.no_access", f"{words}.")

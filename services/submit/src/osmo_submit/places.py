@@ -16,10 +16,12 @@ _WITHIN_S: Final = 10.0
 _QUESTION: Final = msgspec.json.Encoder()
 _ANSWER: Final = msgspec.json.Decoder(DataChecked)
 _OTHER_STORAGE: Final = "storage.uri.unknown_scheme"
+_OUT_OF_REACH: Final = frozenset({_OTHER_STORAGE, "data.unreachable", "data.no_credential"})
+"""What may be otherwise in another installation, or once the user has set a credential: a spec is not wrong for that."""
 
 
 class Verdict(Struct, frozen=True):
-    """`unserved`: a place is of a kind of storage that this installation does not have; `warnings` say so."""
+    """`unserved`: a place cannot be reached from here and now, by its kind of storage, its server or its credential; `warnings` say so."""
 
     warnings: tuple[str, ...] = ()
     unserved: Rejected | None = None
@@ -32,7 +34,7 @@ async def check_places(requests: Requests, user: str, plan: Plan) -> Verdict:
         return Verdict()
     question = _QUESTION.encode(CheckData(user, uris))
     answer = _ANSWER.decode(await requests.ask(DATA_QUESTIONS, question, timeout_s=_WITHIN_S))
-    elsewhere = [uri for uri in answer.problems if answer.codes.get(uri) == _OTHER_STORAGE]
+    elsewhere = [uri for uri in answer.problems if answer.codes.get(uri) in _OUT_OF_REACH]
     for uri, problem in answer.problems.items():
         if uri not in elsewhere:
             raise Rejected("data.no_access", f"{uri}: {problem}", error_code="CREDENTIAL")
@@ -40,7 +42,8 @@ async def check_places(requests: Requests, user: str, plan: Plan) -> Verdict:
         return Verdict()
     messages = [f"This installation cannot reach {uri}: {answer.problems[uri]}" for uri in elsewhere]
     warnings = tuple(f"{message}: submitting would be refused." for message in messages)
-    return Verdict(warnings, Rejected("data.no_storage", f"{messages[0]}.", error_code="CREDENTIAL"))
+    code = "data.no_storage" if answer.codes[elsewhere[0]] == _OTHER_STORAGE else "data.no_access"
+    return Verdict(warnings, Rejected(code, f"{messages[0]}.", error_code="CREDENTIAL"))
 
 
 def _uris(plan: Plan) -> Iterable[tuple[str, str]]:

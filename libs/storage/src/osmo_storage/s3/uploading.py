@@ -20,7 +20,7 @@ from osmo_storage.stored import StorageError, StorageRefused, Transferred
 
 _BEGINNINGS: Final = 3
 """Of one multipart upload, where the server loses what it was given."""
-_ABORT_WITHIN_S: Final = 5.0
+_ABORT_WITHIN_S: Final = 10.0
 _VERIFIED_TOGETHER: Final = 2000
 
 
