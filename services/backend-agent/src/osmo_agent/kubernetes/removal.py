@@ -48,9 +48,11 @@ class Removal:
 
     async def _attempt(self, name: str, retry_id: int, force: bool) -> None:
         pod = self._pods.find(name)
+        its_secret = delete(self._api, SECRETS, self._namespace, attempt_name(name, retry_id))
         if pod is not None and pod.fact.retry_id == retry_id:
-            await self.pod(pod, force=force)
-        await delete(self._api, SECRETS, self._namespace, attempt_name(name, retry_id))
+            await asyncio.gather(self.pod(pod, force=force), its_secret)
+        else:
+            await its_secret
 
     def _is_over(self, group: str) -> bool:
         there = self._pods.of_group(group)
