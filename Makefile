@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml runtime/pyproject.toml cli/pyproject.toml)
 SEEDS ?= 200
 
-.PHONY: demo test test-cluster check bench gen clean install simulate chaos lock cluster-program
+.PHONY: demo test test-cluster check bench gen clean install simulate chaos lock cluster-program runtime-image
 
 install: $(STAMP)
 
@@ -24,6 +24,10 @@ test: install cluster-program
 # A real Kubernetes control plane, from its Go modules: minutes the first time, then from a cache. Without Go, its tests are skipped and say so.
 cluster-program: install
 	-$(BIN)/python -m tests.cluster.build
+
+# The image of osmo-init and osmo-ctrl as an archive for `ctr images import` or `docker load`, without any container engine.
+runtime-image: install
+	$(BIN)/python -m images.oci osmo-runtime.tar
 
 # Real containers on a real kubelet: wants root, containerd and runc (Debian packages).
 test-cluster: install cluster-program

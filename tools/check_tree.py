@@ -63,6 +63,7 @@ TASK_OWNERS = {
     "runtime/src/osmo_runtime/ctrl/life.py": "the link for as long as ctrl lives, restarts that are asked for; all awaited at the end",
     "runtime/src/osmo_runtime/ctrl/link.py": "the directions of one connection, cancelled and awaited when one ends",
     "runtime/src/osmo_runtime/ctrl/user_link.py": "waits for the first of two events, cancelled beside",
+    "services/backend-agent/src/osmo_agent/kubernetes/runtime.py": "its loops, for as long as it runs; cancelled and awaited on leaving",
     "services/backend-agent/src/osmo_agent/process/runtime.py": "starts and removals of pods, kept by key until they are over",
     "services/gateway/src/osmo_gateway/log_stream.py": "the two readers of one log request, cancelled and awaited with it",
     "services/log-router/src/osmo_log_router/barriers.py": "one watch per workflow that waits, kept by workflow, cancelled and awaited at close",

@@ -99,7 +99,7 @@ async def test_data_of_tasks_goes_with_the_installations_keys_and_urls_with_the_
 
 
 def nobody(server: ObjectServer, bucket: str) -> dict[str, dict[str, str]]:
-    return {f"s3://{bucket}": server.keys(access_key_id="AKIAUNKNOWNUNKNOWN00")}
+    return {f"s3://{bucket}": server.keys(access_key_id="NOBODYS-KEY-ID")}
 
 
 async def test_access_is_asked_for_only_where_the_user_named_a_server(

@@ -276,7 +276,7 @@ async def test_every_wrong_key_gets_its_own_words_at_once(
     written(tmp_path / "out/a", 10)
     reader, writer = s3.user("reader", "s3:ListBucket", "s3:GetObject"), s3.user("writer", "s3:*")
     cases = (
-        ({**writer, "access_key_id": "AKIAUNKNOWNUNKNOWN00"}, "does not know the access_key_id", "storage.bad_keys"),
+        ({**writer, "access_key_id": "NOBODYS-KEY-ID"}, "does not know the access_key_id", "storage.bad_keys"),
         ({**writer, "access_key": "wrong-wrong-wrong"}, "does not belong to the access_key_id", "storage.bad_keys"),
         (reader, "access denied", "storage.access_denied"),
     )

@@ -163,7 +163,7 @@ def test_control_and_init_run_the_runtime_image_or_what_the_configuration_names(
 def test_what_a_task_is_told_and_given_lies_in_a_secret_of_its_attempt() -> None:
     secrets = PodSecrets(
         {"TOKEN": "value"},
-        (SecretFile("/root/key", "key"),),
+        (SecretFile("/etc/keys/key", "key"),),
         storage={"s3://b": {"access_key": "x"}},
         registries=({"registry": "r.example", "username": "u", "auth": "p"},),
     )
@@ -185,10 +185,10 @@ def test_what_a_task_is_told_and_given_lies_in_a_secret_of_its_attempt() -> None
     user = container(pod, "train")
     assert {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": name, "key": "env-0"}}} in user["env"]
     files = {each["mountPath"]: each["subPath"] for each in user["volumeMounts"] if each["name"] == f"files-{name}"}
-    assert files == {"/etc/x": "file-0", "/osmo/data/output/y": "file-1", "/root/key": "file-2"}
+    assert files == {"/etc/x": "file-0", "/osmo/data/output/y": "file-1", "/etc/keys/key": "file-2"}
     ctrl = [each["mountPath"] for each in container(pod, "osmo-ctrl")["volumeMounts"]]
     assert "/osmo/data/output/y" in ctrl
-    assert "/root/key" not in ctrl
+    assert "/etc/keys/key" not in ctrl
     seen_by_user = next(each for each in pod["spec"]["volumes"] if each["name"] == f"files-{name}")
     assert [each["key"] for each in seen_by_user["secret"]["items"]] == ["file-0", "file-1", "file-2"]
     assert not any(each["name"] == "osmo-secret" for each in user["volumeMounts"])

@@ -185,7 +185,7 @@ async def test_places_are_checked_with_the_users_own_keys(house: Any, s3: Object
 
 
 async def test_wrong_keys_and_none_are_told_apart(house: Any, s3: ObjectServer) -> None:
-    await house.set("lake", DATA, endpoint="s3://lake", **s3.keys(access_key_id="AKIAUNKNOWNUNKNOWN00"))
+    await house.set("lake", DATA, endpoint="s3://lake", **s3.keys(access_key_id="NOBODYS-KEY-ID"))
     async with BadLine(s3.port) as line:
         line.silent = True
         hung = s3.keys(override_url=line.url)
