@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
-from tests.bench import bench_placement, edge, lines, machine, replay, runs, specs
+from tests.bench import bench_kubernetes, bench_placement, edge, lines, machine, replay, runs, specs
 from tests.bench.bench import Bench
 from tests.bench.table import Row, markdown
 from tests.installation import Installation, installation
@@ -40,6 +40,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "replay": replay.replay,
     "specs": specs.specs,
     "placement": bench_placement.placement,
+    "kubernetes": bench_kubernetes.kubernetes,
     "checks": edge.checks,
     "submissions": edge.submissions,
     "reads": edge.reads,
