@@ -184,6 +184,16 @@ async def test_too_much_memory_is_tried_again_where_the_spec_says_so(place: Plac
     await place.nothing_left()
 
 
+async def test_a_pod_that_fills_its_disk_is_evicted(place: Place) -> None:
+    """By the kubelet itself, which looks every ten seconds or so."""
+    resources = {"default": {"cpu": 1, "memory": "64Mi", "storage": "128Mi"}}
+    body = task("t", "dd if=/dev/zero of=/big bs=1M count=256; sleep 600")
+    workflow = await place.run("evicted", body, resources=resources)
+    assert ends(workflow) == {"t": ("FAILED_EVICTED", 3004)}
+    assert "ephemeral" in str(latest(workflow)["t"].failure_message)
+    await place.nothing_left()
+
+
 async def test_a_pod_that_somebody_deletes(place: Place) -> None:
     name = await place.submit("deleted", task("t", "echo here; sleep 600"))
     await place.house.until(name, lambda one: latest(one)["t"].status == "RUNNING", within_s=OVER_WITHIN_S)
