@@ -42,6 +42,16 @@ class Line:
         self.told.append((workflow_id, task, command))
 
 
+class Rules:
+    """What the configuration says about nodes, until it says something else."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, str] = {"Ready": "True"}
+
+    async def current(self) -> Mapping[str, str]:
+        return self.rules
+
+
 @asynccontextmanager
 async def one_life(
     cluster: KubernetesCluster,
@@ -50,13 +60,16 @@ async def one_life(
     kubeconfig: Path | None = None,
     backend: str = BACKEND,
     line: Line | None = None,
+    rules: Rules | None = None,
     sweep_timing: SweepTiming | None = None,
 ) -> AsyncIterator[KubernetesRuntime]:
     settings = ClusterSettings(backend, namespace, "http://router.example", grace_s=2)
     rng = random.Random(7)
     async with connect(str(kubeconfig or cluster.kubeconfig), rng=rng, environ={}) as api:
         runtime = KubernetesRuntime(
-            api, settings, line or Line(), SystemClock(), rng, timing=QUICK, sweep_timing=sweep_timing
+            *(api, settings, line or Line(), rules or Rules(), SystemClock(), rng),
+            timing=QUICK,
+            sweep_timing=sweep_timing,
         )
         async with runtime.running():
             yield runtime

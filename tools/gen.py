@@ -18,6 +18,7 @@ from typing import Any, get_args
 import msgspec
 
 from osmo_api import ctrl
+from osmo_domain.agent_requests import AgentQuestion, NodeRulesAnswer
 from osmo_domain.apps import AppEvent
 from osmo_domain.backend_access import AccessEvent
 from osmo_domain.cluster import ClusterFact
@@ -84,6 +85,8 @@ FAMILIES = (
     Family("data-answer", DataAnswer, kept=False),
     Family("scheduler-question", ExplainPending, kept=False),
     Family("scheduler-answer", PendingExplained, kept=False),
+    Family("agent-question", AgentQuestion, kept=False),
+    Family("node-rules-answer", NodeRulesAnswer, kept=False),
     Family("ctrl-question", RestartCommand, kept=False),
     Family("ctrl-answer", CtrlAnswer, kept=False),
     Family("ctrl-from", ctrl.FromCtrl, kept=False),

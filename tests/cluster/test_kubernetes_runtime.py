@@ -17,6 +17,7 @@ from tests.kubernetes_runtime import (
     HASTY,
     UUID,
     Line,
+    Rules,
     create,
     creation,
     delete,
@@ -322,6 +323,19 @@ async def has_node(runtime: KubernetesRuntime, name: str) -> bool:
 
 async def has_no_node(runtime: KubernetesRuntime, name: str) -> bool:
     return not await has_node(runtime, name)
+
+
+async def test_rules_about_nodes_hold_as_they_are_at_the_moment(kubernetes: KubernetesCluster, home: str) -> None:
+    (node,) = await kubernetes.add_kwok_nodes(1, prefix="ruled")
+    rules = Rules()
+    async with one_life(kubernetes, home, rules=rules) as runtime, kubernetes.api() as api:
+        await eventually(lambda: has_node(runtime, node))
+        condition = {"type": "GpuHealthy", "status": "False", "reason": "Xid", "message": ""}
+        await api.patch(f"/api/v1/nodes/{node}/status", {"status": {"conditions": [condition]}})
+        rules.rules = {"Ready": "True", "Gpu": "True"}
+        await eventually(lambda: is_unavailable(runtime, node))
+        rules.rules = {"Ready": "True", "Gpu": "True|False"}
+        assert not await is_unavailable(runtime, node)
 
 
 async def test_nodes_tell_what_others_use_of_them(kubernetes: KubernetesCluster, home: str, namespace: str) -> None:

@@ -50,7 +50,7 @@ def node(*, unschedulable: bool = False, ready: str = "True") -> Raw:
 def test_a_node_is_what_can_be_allocated_of_it_less_what_others_request() -> None:
     seen = read_node(node())
     assert (seen.uid, seen.version) == ("u", "7")
-    fact = node_fact(seen.item, Amounts(1.5, 2, 1 << 30, 10), NOW)
+    fact = node_fact(seen.item, Amounts(1.5, 2, 1 << 30, 10), NOW, {})
     assert (fact.cpu, fact.gpu, fact.memory_bytes, fact.storage_bytes) == (63, 8, 512 << 30, 10**9)
     assert (fact.used_cpu, fact.used_gpu, fact.used_memory_bytes, fact.used_storage_bytes) == (1.5, 2, 1 << 30, 10)
     assert fact.labels == {"zone": "a"}
@@ -61,7 +61,13 @@ def test_a_node_is_what_can_be_allocated_of_it_less_what_others_request() -> Non
 
 @pytest.mark.parametrize("seen", [node(unschedulable=True), node(ready="False"), node(ready="Unknown")])
 def test_a_node_that_is_cordoned_or_not_ready_is_not_available(seen: Raw) -> None:
-    assert not read_node(seen).item.available
+    assert not node_fact(read_node(seen).item, Amounts(), NOW, {}).available
+
+
+def test_the_backends_rules_decide_about_further_conditions() -> None:
+    seen = read_node(node()).item
+    assert node_fact(seen, Amounts(), NOW, {"Extra": "True", "Memory": "False"}).available
+    assert not node_fact(seen, Amounts(), NOW, {"Extra": "False"}).available
 
 
 def test_requests_are_counted_as_kubernetes_counts_them() -> None:

@@ -88,9 +88,15 @@ class House:
         await self.user.log.append(workflow(0, "wf-1"), encode_commit(commit), message_id="c1", expected=0)
 
     async def configure_workflow(self, value: dict[str, Any]) -> None:
-        event = ConfigRevised("WORKFLOW", {"workflow": Raw(msgspec.json.encode(value))})
+        await self.configure("WORKFLOW", {"workflow": value})
+
+    async def configure(self, kind: str, objects: dict[str, Any]) -> None:
+        """The first write of this type."""
+        event = ConfigRevised(kind, {name: Raw(msgspec.json.encode(value)) for name, value in objects.items()})
         commit = Commit("c2", NOW, "admin", [event])
-        await self.user.log.append(config_revision("workflow"), encode_commit(commit), message_id="c2", expected=0)
+        await self.user.log.append(
+            config_revision(kind), encode_commit(commit), message_id=f"config/{kind}", expected=0
+        )
 
     async def stored(self) -> bytes:
         """All that the log has ever been given about credentials."""

@@ -80,8 +80,7 @@ def test_the_data_root_is_always_among_the_roots() -> None:
 
 async def test_questions_are_answered_over_the_log(tmp_path: Path) -> None:
     server = MemoryServer(SystemClock(), random.Random(1))
-    async with open_app(DataSettings(), server.connect("data"), SystemClock(), random.Random(2)) as app:
-        assert app.ready.is_set()
+    async with open_app(DataSettings(), server.connect("data"), SystemClock(), random.Random(2)):
         asker = server.connect("submit").requests
         question = msgspec.json.encode(CheckData("alice", ((f"file://{tmp_path}", "WRITE"), ("gs://x/y", "READ"))))
         answer = msgspec.json.decode(await asker.ask(DATA_QUESTIONS, question, timeout_s=5), type=DataChecked)

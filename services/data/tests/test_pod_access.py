@@ -11,6 +11,7 @@ import pytest
 from tests.object_storage import BadLine, ObjectServer, object_server
 
 from osmo_data.own_storage import OwnStorage
+from osmo_domain.agent_requests import AskNodeRules, NodeRules
 from osmo_domain.config import Catalogue
 from osmo_domain.configuration.kinds import ConfigType
 from osmo_domain.credential_requests import AttemptProof, CredentialsFetched, FetchCredentials, ListCredentials
@@ -66,6 +67,22 @@ async def test_who_asks_for_credentials_alone_gets_nothing_around_them(house: An
     await house.submitted(TaskPlan("a", "nginx", ("c",), credentials={"lake": {"K": "access_key"}}))
     answer = await as_agent(house, "default", FetchCredentials("wf-1", (proof("a"),)))
     assert answer == CredentialsFetched({"lake": {"access_key": "key"}})
+
+
+async def test_an_agent_is_told_the_rules_for_nodes_of_its_own_backend(house: Any) -> None:
+    async def rules(backend: str) -> dict[str, str]:
+        data = await house.user.requests.ask(
+            agent_questions(backend), msgspec.json.encode(AskNodeRules()), timeout_s=10
+        )
+        return msgspec.json.decode(data, type=NodeRules).rules
+
+    assert await rules("lab") == {}
+    wanted = {"Ready": "True", "Gpu": "True|Unknown"}
+    await house.configure("BACKEND", {"lab": {"node_conditions": {"rules": wanted}}, "other": {}})
+    async with asyncio.timeout(10):
+        while await rules("lab") != wanted:
+            await asyncio.sleep(0.01)
+    assert await rules("other") == {"Ready": "True"}
 
 
 async def test_an_agent_gets_nothing_of_another_backends_workflows(house: Any) -> None:

@@ -36,28 +36,29 @@ class Keys:
 async def open_app(
     settings: DataSettings, connection: Connection, clock: Clock, rng: random.Random, keys: Keys | None = None
 ) -> AsyncIterator[App]:
-    """Questions are answered while it is open. Ready once it knows the credentials that there are; without keys it keeps none."""
-    app = App("data", {"connection": connection.watch})
-    desk = None
+    """Questions are answered while it is open. Ready once it knows the configuration and the credentials; without keys it keeps none."""
+    catalogue, configured = Catalogue.empty(), asyncio.Event()
+    app = App(
+        "data",
+        {
+            "connection": connection.watch,
+            "configuration": lambda: follow_catalogue(connection.log, catalogue, configured),
+        },
+    )
+    desk, known = None, [configured]
     if keys is not None:
         store = CredentialStore(connection.log, clock, rng)
-        catalogue, configured = Catalogue.empty(), asyncio.Event()
-        app.loops = {
-            **app.loops,
-            "credentials": store.follow,
-            "configuration": lambda: follow_catalogue(connection.log, catalogue, configured),
-            "readiness": lambda: _tell_ready(app, store.caught_up, configured),
-        }
+        app.loops = {**app.loops, "credentials": store.follow}
+        known.append(store.caught_up)
         proofs = Proofs(connection.log, connection.blobs, keys.tasks)
         own_storage = OwnStorage(catalogue, Path(settings.secrets_dir or "/"))
         desk = CredentialDesk(store, Envelopes(keys.credentials, keys.entropy), proofs, own_storage)
-    questions = Questions(settings.roots(), desk, ambient=settings.ambient_storage)
+    app.loops = {**app.loops, "readiness": lambda: _tell_ready(app, *known)}
+    questions = Questions(settings.roots(), desk, ambient=settings.ambient_storage, catalogue=catalogue)
     async with (
         connection.requests.serve("data", DATA_QUESTIONS, questions.answer),
         connection.requests.serve_each("data-agents", agent_questions("*"), questions.answer_agent),
     ):
-        if keys is None:
-            app.ready.set()
         yield app
 
 

@@ -10,7 +10,9 @@ import msgspec
 from osmo_data.access import Problem, check_file, place_of
 from osmo_data.credentials.desk import CredentialDesk
 from osmo_data.server_access import Asked, check_servers
-from osmo_domain.credential_requests import CredentialQuestion, FetchCredentials
+from osmo_domain.agent_requests import AgentQuestion, AskNodeRules, NodeRules
+from osmo_domain.config import Catalogue
+from osmo_domain.credential_requests import CredentialQuestion
 from osmo_domain.errors import Poison, Rejected, Transient
 from osmo_domain.requests import CheckData, DataAnswer, DataChecked, DataQuestion, Refused
 from osmo_eventlog.subjects import parse_agent_questions
@@ -19,7 +21,7 @@ from osmo_storage import FileLocation, StorageAccess
 log = logging.getLogger("osmo.data.questions")
 
 _QUESTION: Final[msgspec.json.Decoder[DataQuestion]] = msgspec.json.Decoder(DataQuestion)
-_AGENTS_QUESTION: Final = msgspec.json.Decoder(FetchCredentials)
+_AGENTS_QUESTION: Final[msgspec.json.Decoder[AgentQuestion]] = msgspec.json.Decoder(AgentQuestion)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -32,8 +34,11 @@ class Questions:
         credentials: CredentialDesk | None = None,
         *,
         ambient: bool = False,
+        catalogue: Catalogue | None = None,
     ) -> None:
+        """`catalogue` is kept current by whoever gives it."""
         self._roots = roots
+        self._catalogue = catalogue or Catalogue.empty()
         self._credentials = credentials
         self._ambient = ambient
 
@@ -48,14 +53,18 @@ class Questions:
         return _ENCODER.encode(await self._about_credentials(question))
 
     async def answer_agent(self, subject: str, data: bytes) -> bytes:
-        """An agent may ask for what attempts of its own backend need, and nothing else. Who asks is told by the subject, which the server
-        of the log lets nobody else use."""
+        """An agent may ask for what attempts of its own backend need, and what the configuration says of its nodes; nothing else. Who asks is
+        told by the subject, which the server of the log lets nobody else use."""
         try:
             question = _AGENTS_QUESTION.decode(data)
         except msgspec.DecodeError as error:
             refused = Refused("data.bad_question", f"question not understood: {error}", "USER", 400)
             return _ENCODER.encode(refused)
-        return _ENCODER.encode(await self._about_credentials(question, parse_agent_questions(subject)))
+        backend = parse_agent_questions(subject)
+        if isinstance(question, AskNodeRules):
+            configured = self._catalogue.backends.get(backend)
+            return _ENCODER.encode(NodeRules(dict(configured.node_conditions) if configured is not None else {}))
+        return _ENCODER.encode(await self._about_credentials(question, backend))
 
     async def check(self, question: CheckData) -> DataChecked:
         problems: dict[str, Problem] = {}

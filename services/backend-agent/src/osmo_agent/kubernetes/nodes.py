@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import aclosing
 
 from osmo_agent.kubernetes.nodes_json import Amounts, NodeSeen, OtherPod, node_fact, read_node, read_other_pod
@@ -29,7 +30,8 @@ class Nodes:
         self._others: dict[str, OtherPod] = {}
         self._used: dict[str, Amounts] = {}
         self._facts: dict[str, NodeFact] = {}
-        """Made when asked for, and good until something about the node changes."""
+        """Made when asked for, and good until something about the node or the rules changes."""
+        self._rules: dict[str, str] = {}
         self._nodes_synced = asyncio.Event()
         self._others_synced = asyncio.Event()
 
@@ -37,10 +39,14 @@ class Nodes:
         await self._nodes_synced.wait()
         await self._others_synced.wait()
 
-    def facts(self) -> list[NodeFact]:
+    def facts(self, rules: Mapping[str, str]) -> list[NodeFact]:
+        """`rules` say which conditions a node must have to be used."""
+        if rules != self._rules:
+            self._rules = dict(rules)
+            self._facts.clear()
         now = self._clock.now()
         for name in self._nodes.keys() - self._facts.keys():
-            self._facts[name] = node_fact(self._nodes[name], self._used.get(name, _NOTHING), now)
+            self._facts[name] = node_fact(self._nodes[name], self._used.get(name, _NOTHING), now, rules)
         return [self._facts[name] for name in self._nodes]
 
     def is_up(self, name: str) -> bool:

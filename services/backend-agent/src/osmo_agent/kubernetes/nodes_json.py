@@ -1,12 +1,14 @@
 """What the agent reads of a node's JSON and of pods of others, and what it keeps of them: little, for there may be very many. Pure."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct, field
 
 from osmo_domain.cluster import NodeFact, Taint
+from osmo_domain.node_conditions import usable
 from osmo_kube import Sighting
 from osmo_kube.quantities import amount
 
@@ -49,7 +51,7 @@ class _Node(Struct):
 
 
 class NodeSeen(NamedTuple):
-    """`conditions` are those that are true."""
+    """`conditions` are those that are true; `statuses` tells of all."""
 
     name: str
     cpu: float
@@ -59,7 +61,8 @@ class NodeSeen(NamedTuple):
     labels: dict[str, str]
     taints: tuple[Taint, ...]
     conditions: tuple[str, ...]
-    available: bool
+    statuses: dict[str, str]
+    cordoned: bool
 
 
 class Amounts(NamedTuple):
@@ -121,7 +124,8 @@ def read_node(raw: Raw) -> Sighting[NodeSeen]:
         labels={sys.intern(key): sys.intern(value) for key, value in node.metadata.labels.items()},
         taints=tuple(Taint(sys.intern(each.key), each.value, each.effect) for each in node.spec.taints),
         conditions=conditions,
-        available="Ready" in conditions and not node.spec.unschedulable,
+        statuses={sys.intern(each.type): sys.intern(each.status) for each in node.status.conditions},
+        cordoned=node.spec.unschedulable,
     )
     return Sighting(node.metadata.uid, node.metadata.resource_version, seen)
 
@@ -155,8 +159,8 @@ def _amounts(written: dict[str, Quantity]) -> Amounts:
     )
 
 
-def node_fact(node: NodeSeen, used: Amounts, at: Any) -> NodeFact:
-    """`used` is what pods that are not ours request there."""
+def node_fact(node: NodeSeen, used: Amounts, at: Any, rules: Mapping[str, str]) -> NodeFact:
+    """`used` is what pods that are not ours request there, `rules` what the backend's configuration says about conditions."""
     return NodeFact(
         name=node.name,
         at=at,
@@ -171,5 +175,5 @@ def node_fact(node: NodeSeen, used: Amounts, at: Any) -> NodeFact:
         labels=node.labels,
         taints=node.taints,
         conditions=node.conditions,
-        available=node.available,
+        available=not node.cordoned and usable(node.statuses, rules),
     )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from osmo_agent.kubernetes.cluster_settings import cluster_settings
 from osmo_agent.kubernetes.ctrl_line import RouterLine
+from osmo_agent.kubernetes.node_rules import AskedRules
 from osmo_agent.kubernetes.runtime import KubernetesRuntime
 from osmo_agent.settings import AgentSettings
 from osmo_domain.errors import Rejected
@@ -23,7 +24,8 @@ async def open_kubernetes(
     rate = Rate(settings.pods_at_once, settings.requests_per_s, burst=int(settings.requests_per_s))
     try:
         async with connect(settings.kubeconfig, settings.kube_context, rng=rng, rate=rate, environ=environ) as api:
-            runtime = KubernetesRuntime(api, cluster_settings(settings), RouterLine(requests), clock, rng)
+            rules = AskedRules(requests, settings.backend)
+            runtime = KubernetesRuntime(api, cluster_settings(settings), RouterLine(requests), rules, clock, rng)
             async with runtime.running():
                 yield runtime
     except Rejected as refused:

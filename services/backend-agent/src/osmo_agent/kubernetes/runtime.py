@@ -18,6 +18,7 @@ from osmo_agent.kubernetes.events import OF_PODS, EventLines, read_event
 from osmo_agent.kubernetes.group_kinds import GroupKinds
 from osmo_agent.kubernetes.making import Making
 from osmo_agent.kubernetes.names import BACKEND, short
+from osmo_agent.kubernetes.node_rules import NodeRuleBook
 from osmo_agent.kubernetes.nodes import Nodes
 from osmo_agent.kubernetes.pods import OurPods
 from osmo_agent.kubernetes.removal import Removal
@@ -49,6 +50,7 @@ class KubernetesRuntime:
         api: KubeApi,
         settings: ClusterSettings,
         line: CtrlLine,
+        rules: NodeRuleBook,
         clock: Clock,
         rng: random.Random,
         *,
@@ -59,6 +61,7 @@ class KubernetesRuntime:
         self._api = api
         self._settings = settings
         self._line = line
+        self._rules = rules
         self._clock = clock
         self._rng = rng
         self._timing = timing
@@ -141,7 +144,7 @@ class KubernetesRuntime:
 
     async def list_nodes(self) -> Sequence[NodeFact]:
         await _in_time(self._nodes.synced(), "nodes")
-        return self._nodes.facts()
+        return self._nodes.facts(await self._rules.current())
 
     async def _synced(self) -> None:
         await _in_time(self._pods.synced.wait(), "pods")
