@@ -89,5 +89,9 @@ def stream_of(subject: str, specs: Iterable[StreamSpec]) -> str:
 
 
 def command_consumer(backend: str) -> ConsumerSpec:
-    """The agent's durable: one per backend, in order, redelivered until acknowledged."""
-    return ConsumerSpec(s.COMMANDS, f"agent-{backend}", (s.command(backend),), ack_wait_s=30)
+    """The agent's durable: one per backend, in order, redelivered until acknowledged.
+
+    The wait is short: in the seconds after a link broke the server may still deliver to the connection that is gone, and what it delivers
+    there starts only after this wait. Who works on a command for longer says so.
+    """
+    return ConsumerSpec(s.COMMANDS, f"agent-{backend}", (s.command(backend),), ack_wait_s=10)
