@@ -19,7 +19,7 @@ demo: install
 
 test: install cluster-program
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not chaos and not containers" libs services runtime cli tests
-	$(BIN)/python -m pytest -m chaos tests
+	$(BIN)/python -m pytest -m chaos tests/chaos
 
 # A real Kubernetes control plane, from its Go modules: minutes the first time, then from a cache. Without Go, its tests are skipped and say so.
 cluster-program: install
@@ -29,10 +29,10 @@ cluster-program: install
 runtime-image: install
 	$(BIN)/python -m images.oci osmo-runtime.tar
 
-# Real containers on a real kubelet: wants root, containerd and runc (Debian packages).
+# Real containers on a real kubelet (wants root, containerd and runc: Debian packages), and two clusters one of which is cut off.
 test-cluster: install cluster-program
 	tests/cluster/packages.sh
-	$(BIN)/python -m pytest -m containers tests runtime
+	$(BIN)/python -m pytest -m "containers or chaos" tests/cluster
 
 check: install
 	$(BIN)/ruff check .

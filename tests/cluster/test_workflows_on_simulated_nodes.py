@@ -14,7 +14,7 @@ from tests.cluster.kubernetes import KubernetesCluster, running_kubernetes
 from tests.flows.person import ends, spec, task
 
 pytestmark = [
-    pytest.mark.xdist_group("cluster"),
+    pytest.mark.xdist_group("cluster-workflows"),
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="session"),
 ]
