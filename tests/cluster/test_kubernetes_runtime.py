@@ -326,7 +326,7 @@ async def has_no_node(runtime: KubernetesRuntime, name: str) -> bool:
 
 
 async def test_rules_about_nodes_hold_as_they_are_at_the_moment(kubernetes: KubernetesCluster, home: str) -> None:
-    (node,) = await kubernetes.add_kwok_nodes(1, prefix="ruled")
+    (node,) = await kubernetes.add_kwok_nodes(1, prefix="ruled", gpus=0)
     rules = Rules()
     async with one_life(kubernetes, home, rules=rules) as runtime, kubernetes.api() as api:
         await eventually(lambda: has_node(runtime, node))
