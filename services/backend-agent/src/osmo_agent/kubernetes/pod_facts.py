@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from osmo_agent.gone import gone
 from osmo_agent.kubernetes.names import (
     CTRL,
     FINALIZER,
@@ -78,23 +79,6 @@ def ended_at(pod: Pod, now: datetime) -> datetime:
     every = (*pod.status.init_container_statuses, *pod.status.container_statuses)
     ends = [ended.finished_at for each in every if (ended := each.state.terminated) and ended.finished_at]
     return min(now, max(ends)) if ends else now
-
-
-def gone(fact: PodFact, now: datetime, message: str = "") -> PodFact:
-    """The pod is not there any more, or nobody will see it end."""
-    return PodFact(
-        workflow_id=fact.workflow_id,
-        workflow_uuid=fact.workflow_uuid,
-        group=fact.group,
-        task=fact.task,
-        retry_id=fact.retry_id,
-        pod_name=fact.pod_name,
-        phase=PodPhase.GONE,
-        at=now,
-        node=fact.node,
-        ip=fact.ip,
-        message=message,
-    )
 
 
 def lost(fact: PodFact, now: datetime) -> PodFact:

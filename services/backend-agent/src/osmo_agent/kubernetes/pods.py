@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from osmo_agent.gone import gone
 from osmo_agent.kubernetes.names import FINALIZER, GROUP_OBJECTS, GROUP_UUID
-from osmo_agent.kubernetes.pod_facts import ENDED, deleted_by_others, ended_at, gone, lost, pod_fact, unschedulable
+from osmo_agent.kubernetes.pod_facts import ENDED, deleted_by_others, ended_at, lost, pod_fact, unschedulable
 from osmo_agent.kubernetes.pod_json import POD, Pod
 from osmo_domain.cluster import PodEvent, PodFact, PodPhase
 from osmo_kube import PODS, Json, KubeApi, ListWatch, Seen, Sighting, Timing

@@ -23,22 +23,6 @@ def pod_fact(
     return _fact(spec, node, PodPhase.FAILED, now, reason=LOST_REASON, message=LOST)
 
 
-def gone(fact: PodFact, now: datetime) -> PodFact:
-    """The pod was removed, and no end of it was seen."""
-    return PodFact(
-        workflow_id=fact.workflow_id,
-        workflow_uuid=fact.workflow_uuid,
-        group=fact.group,
-        task=fact.task,
-        retry_id=fact.retry_id,
-        pod_name=fact.pod_name,
-        phase=PodPhase.GONE,
-        at=now,
-        node=fact.node,
-        ip=fact.ip,
-    )
-
-
 def _fact(
     spec: PodSpec,
     node: str,

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from osmo_agent.gone import gone
 from osmo_agent.ports import RuntimeIdentity
 from osmo_agent.process.hints import Hints
 from osmo_agent.process.host_node import cluster_uid, host_node, node_name
 from osmo_agent.process.options import ProcessOptions
-from osmo_agent.process.pod_facts import ENDED, LOST_REASON, gone, pod_fact
+from osmo_agent.process.pod_facts import ENDED, LOST_REASON, pod_fact
 from osmo_agent.process.pod_specs import pod_specs
 from osmo_agent.process.pod_store import PodStore, pod_key
 from osmo_agent.process.shims import end_shim, kill_marked, signal_shim, start_shim
