@@ -1,6 +1,6 @@
 """From what use-cases give back, or raise, to HTTP responses."""
 
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -9,16 +9,28 @@ from osmo_api.http import DetailAnswer, ErrorAnswer, ProblemsAnswer, ServerError
 from osmo_domain.errors import Rejected, Transient
 from osmo_gateway.http.params import BadRequest
 
+T = TypeVar("T")
+
+JSON: Final = "application/json"
+TEXT: Final = "text/plain; charset=utf-8"
+
 _ENCODER: Final = msgspec.json.Encoder()
-_JSON: Final = "application/json"
 
 
-def json_answer(body: object, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(body=_ENCODER.encode(body), status=status, content_type=_JSON, headers=headers)
+class Answer(web.Response, Generic[T]):
+    """A response whose body is a T in JSON."""
 
 
-def text_answer(body: bytes) -> web.Response:
-    return web.Response(body=body, headers={"Content-Type": "text/plain; charset=utf-8"})
+class TextAnswer(web.Response):
+    """A response whose body is text."""
+
+
+def json_answer(body: T, *, status: int = 200, headers: dict[str, str] | None = None) -> Answer[T]:
+    return Answer(body=_ENCODER.encode(body), status=status, content_type=JSON, headers=headers)
+
+
+def text_answer(body: bytes) -> TextAnswer:
+    return TextAnswer(body=body, headers={"Content-Type": TEXT})
 
 
 def rejected_answer(error: Rejected, request_id: str) -> web.Response:

@@ -1,21 +1,57 @@
 """The history of the configuration: revisions, differences, rollback, tags."""
 
+from datetime import datetime
+from typing import Annotated, Any
+
 from aiohttp import web
 from msgspec import Struct
 
 from osmo_domain.configuration.decide import Note
 from osmo_domain.configuration.kinds import SINGLE, ConfigType
 from osmo_domain.configuration.refusals import refused
-from osmo_gateway.configs.reading import HistoryFilter
-from osmo_gateway.http.answers import json_answer
-from osmo_gateway.http.params import Order, Params, read_body
+from osmo_gateway.configs.reading import HistoryFilter, RevisionEntry
+from osmo_gateway.http.answers import Answer, json_answer
+from osmo_gateway.http.endpoints import Routes
+from osmo_gateway.http.params import Order
+from osmo_gateway.http.query import within
 from osmo_gateway.http.routing import caller_of, gateway_of, part
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 _HISTORY = "/api/configs/history"
 _REVISION = _HISTORY + "/{kind}/revision/{number}"
 _MOST = 1000
+
+
+class HistoryQuery(Struct, frozen=True):
+    """`at_timestamp` picks the newest revision of each type until then. Without any filter it is the whole history."""
+
+    config_types: tuple[str, ...] = ()
+    name: str = ""
+    revision: Annotated[int, within("config.unknown_revision", 1)] | None = None
+    tags: tuple[str, ...] = ()
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+    at_timestamp: datetime | None = None
+    order: Order = Order.ASC
+    offset: Annotated[int, within("config.page", 0)] = 0
+    limit: Annotated[int, within("config.page", 1, _MOST)] = 20
+    omit_data: bool = False
+
+
+class RevisionsAnswer(Struct, frozen=True):
+    configs: list[RevisionEntry]
+
+
+class DifferenceQuery(Struct, frozen=True):
+    config_type: str
+    first_revision: int = 0
+    second_revision: int = 0
+
+
+class DifferenceAnswer(Struct, frozen=True):
+    first_data: Any
+    second_data: Any
 
 
 class RollbackBody(Struct):
@@ -31,32 +67,25 @@ class TagsBody(Struct):
 
 
 @routes.get(_HISTORY)
-async def history(request: web.Request) -> web.Response:
-    found = gateway_of(request).config_reads.history(_wanted(request))
-    return json_answer({"configs": found})
+async def history(request: web.Request, query: HistoryQuery) -> Answer[RevisionsAnswer]:
+    """A page of the configuration's revisions, from the oldest or from the newest on."""
+    return json_answer(RevisionsAnswer(gateway_of(request).config_reads.history(_wanted(query))))
 
 
-def _wanted(request: web.Request) -> HistoryFilter:
-    params = Params(request)
-    wanted = HistoryFilter(
-        kinds=tuple(type_named(text) for text in params.texts("config_types") if text.upper() != "DATASET"),
-        name=params.text("name") or "",
-        revision=params.whole_or_none("revision"),
-        tags=params.texts("tags"),
-        created_before=params.moment("created_before"),
-        created_after=params.moment("created_after"),
-        at=params.moment("at_timestamp"),
-        descending=params.word("order", Order, Order.ASC) is Order.DESC,
-        offset=params.whole("offset", 0),
-        limit=params.whole("limit", 20),
-        omit_data=params.flag("omit_data"),
+def _wanted(query: HistoryQuery) -> HistoryFilter:
+    return HistoryFilter(
+        kinds=tuple(type_named(text) for text in query.config_types if text.upper() != "DATASET"),
+        name=query.name,
+        revision=query.revision,
+        tags=query.tags,
+        created_before=query.created_before,
+        created_after=query.created_after,
+        at=query.at_timestamp,
+        descending=query.order is Order.DESC,
+        offset=query.offset,
+        limit=query.limit,
+        omit_data=query.omit_data,
     )
-    params.check()
-    if not 1 <= wanted.limit <= _MOST or wanted.offset < 0:
-        raise refused("page", f"`limit` is from 1 to {_MOST}, and `offset` from 0.")
-    if wanted.revision is not None and wanted.revision < 1:
-        raise refused("unknown_revision", "Revisions count from 1.")
-    return wanted
 
 
 def type_named(text: str) -> ConfigType:
@@ -66,8 +95,9 @@ def type_named(text: str) -> ConfigType:
 
 
 @routes.post(_HISTORY + "/rollback")
-async def rollback(request: web.Request) -> web.Response:
-    body, gateway = await read_body(request, RollbackBody), gateway_of(request)
+async def rollback(request: web.Request, body: RollbackBody | None) -> Answer[Any]:
+    """Make a revision's objects those in force, as a new revision; answers with the object where its type has only one."""
+    gateway = gateway_of(request)
     if body is None:
         raise refused("unknown_revision", "Say which revision to go back to.")
     kind = type_named(body.config_type)
@@ -77,15 +107,16 @@ async def rollback(request: web.Request) -> web.Response:
 
 
 @routes.delete(_REVISION)
-async def delete_revision(request: web.Request) -> web.Response:
+async def delete_revision(request: web.Request) -> Answer[None]:
+    """Hide a revision that is not the current one."""
     kind, number = _revision(request)
     await gateway_of(request).config_writes.delete_revision(caller_of(request).user, kind, number)
     return json_answer(None)
 
 
 @routes.post(_REVISION + "/tags")
-async def tag_revision(request: web.Request) -> web.Response:
-    body = await read_body(request, TagsBody) or TagsBody()
+async def tag_revision(request: web.Request, body: TagsBody) -> Answer[None]:
+    """Set and delete tags of a revision."""
     kind, number = _revision(request)
     add, remove = tuple(body.set_tags or ()), tuple(body.delete_tags or ())
     await gateway_of(request).config_writes.tag(caller_of(request).user, kind, number, add, remove)
@@ -100,10 +131,7 @@ def _revision(request: web.Request) -> tuple[ConfigType, int]:
 
 
 @routes.get("/api/configs/diff")
-async def diff(request: web.Request) -> web.Response:
-    params = Params(request)
-    kind = params.require("config_type")
-    first, second = params.whole("first_revision", 0), params.whole("second_revision", 0)
-    params.check()
-    before, after = gateway_of(request).config_reads.difference(type_named(kind), first, second)
-    return json_answer({"first_data": before, "second_data": after})
+async def diff(request: web.Request, query: DifferenceQuery) -> Answer[DifferenceAnswer]:
+    """The data of two revisions of one type; secrets are stars, marked where they differ."""
+    kind, reads = type_named(query.config_type), gateway_of(request).config_reads
+    return json_answer(DifferenceAnswer(*reads.difference(kind, query.first_revision, query.second_revision)))

@@ -8,11 +8,12 @@ from msgspec import UNSET, Struct
 from osmo_api.http import Problem
 from osmo_domain.configuration.decide import Note
 from osmo_domain.configuration.kinds import ConfigType, single_name
-from osmo_gateway.http.answers import json_answer
-from osmo_gateway.http.params import BadRequest, Params, read_body
+from osmo_gateway.http.answers import Answer, json_answer
+from osmo_gateway.http.endpoints import Routes
+from osmo_gateway.http.params import BadRequest
 from osmo_gateway.http.routing import caller_of, gateway_of, part
 
-routes = web.RouteTableDef()
+routes = Routes()
 
 _SINGLE: Final = "/api/configs/{kind:service|workflow}"
 _PLAIN: Final = "/api/configs/{kind:pod_template|group_template|resource_validation|backend_test|role}"
@@ -56,39 +57,49 @@ class WriteBody(Struct):
         return self.new_name
 
 
-async def _body(request: web.Request) -> WriteBody:
-    return await read_body(request, WriteBody) or WriteBody()
-
-
 def _kind(request: web.Request) -> ConfigType:
     return ConfigType(part(request, "kind").upper())
 
 
-def _verbose(request: web.Request) -> bool:
-    params = Params(request)
-    verbose = params.flag("verbose")
-    params.check()
-    return verbose
+class PoolQuery(Struct, frozen=True):
+    """`verbose` adds what follows from the pool's templates and from its cluster."""
+
+    verbose: bool = False
+
+
+class PoolsQuery(PoolQuery, frozen=True):
+    backend: str | None = None
+
+
+class BackendConfigsAnswer(Struct, frozen=True):
+    backends: list[dict[str, Any]]
+
+
+class PoolConfigsAnswer(Struct, frozen=True):
+    pools: dict[str, Any]
 
 
 # The two that are one object each
 
 
 @routes.get(_SINGLE)
-async def single(request: web.Request) -> web.Response:
+async def single(request: web.Request) -> Answer[Any]:
+    """The one object of this type; its secrets are stars."""
     return json_answer(gateway_of(request).config_reads.single(_kind(request)))
 
 
 @routes.put(_SINGLE)
-async def put_single(request: web.Request) -> web.Response:
-    kind, body, gateway = _kind(request), await _body(request), gateway_of(request)
+async def put_single(request: web.Request, body: WriteBody) -> Answer[Any]:
+    """Put the whole object in place of the one that is there."""
+    kind, gateway = _kind(request), gateway_of(request)
     await gateway.config_writes.put_single(caller_of(request).user, kind, body.given_map, body.note)
     return json_answer(gateway.config_reads.single(kind))
 
 
 @routes.patch(_SINGLE)
-async def patch_single(request: web.Request) -> web.Response:
-    kind, body, gateway = _kind(request), await _body(request), gateway_of(request)
+async def patch_single(request: web.Request, body: WriteBody) -> Answer[Any]:
+    """Change what the patch has of the object."""
+    kind, gateway = _kind(request), gateway_of(request)
     await gateway.config_writes.patch(caller_of(request).user, kind, single_name(kind), body.given_map, body.note)
     return json_answer(gateway.config_reads.single(kind))
 
@@ -97,25 +108,29 @@ async def patch_single(request: web.Request) -> web.Response:
 
 
 @routes.get("/api/configs/backend")
-async def backends(request: web.Request) -> web.Response:
-    return json_answer({"backends": gateway_of(request).config_reads.backends()})
+async def backends(request: web.Request) -> Answer[BackendConfigsAnswer]:
+    """Backends that are configured, and those whose agents are there."""
+    return json_answer(BackendConfigsAnswer(gateway_of(request).config_reads.backends()))
 
 
 @routes.get("/api/configs/backend/{name}")
-async def backend(request: web.Request) -> web.Response:
+async def backend(request: web.Request) -> Answer[dict[str, Any]]:
+    """The configuration of one backend, and what its agent says of it."""
     return json_answer(gateway_of(request).config_reads.backend(part(request, "name")))
 
 
 @routes.post("/api/configs/backend/{name}")
-async def update_backend(request: web.Request) -> web.Response:
-    body, writes = await _body(request), gateway_of(request).config_writes
+async def update_backend(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Change the configuration of a backend."""
+    writes = gateway_of(request).config_writes
     await writes.update_backend(caller_of(request).user, part(request, "name"), body.given_map, body.note)
     return json_answer(None)
 
 
 @routes.delete("/api/configs/backend/{name}")
-async def delete_backend(request: web.Request) -> web.Response:
-    body, writes = await _body(request), gateway_of(request).config_writes
+async def delete_backend(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Delete the configuration of a backend."""
+    writes = gateway_of(request).config_writes
     user, name = caller_of(request).user, part(request, "name")
     await writes.delete(user, ConfigType.BACKEND, name, body.note, force=body.force)
     return json_answer(None)
@@ -125,68 +140,79 @@ async def delete_backend(request: web.Request) -> web.Response:
 
 
 @routes.get(_POOL)
-async def pools(request: web.Request) -> web.Response:
-    found = gateway_of(request).config_reads.pools(verbose=_verbose(request), backend=request.query.get("backend"))
-    return json_answer({"pools": found})
+async def pools(request: web.Request, query: PoolsQuery) -> Answer[PoolConfigsAnswer]:
+    """The configuration of pools, by name."""
+    found = gateway_of(request).config_reads.pools(verbose=query.verbose, backend=query.backend)
+    return json_answer(PoolConfigsAnswer(found))
 
 
 @routes.put(_POOL)
-async def put_pools(request: web.Request) -> web.Response:
-    body, writes = await _body(request), gateway_of(request).config_writes
+async def put_pools(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Put these pools in place of all that are there."""
+    writes = gateway_of(request).config_writes
     await writes.put(caller_of(request).user, ConfigType.POOL, body.given_map, body.note)
     return json_answer(None)
 
 
 @routes.get(_POOL + "/{name}")
-async def pool(request: web.Request) -> web.Response:
-    return json_answer(gateway_of(request).config_reads.pool(part(request, "name"), verbose=_verbose(request)))
+async def pool(request: web.Request, query: PoolQuery) -> Answer[dict[str, Any]]:
+    """The configuration of one pool."""
+    return json_answer(gateway_of(request).config_reads.pool(part(request, "name"), verbose=query.verbose))
 
 
 @routes.put(_POOL + "/{name}")
-async def put_pool(request: web.Request) -> web.Response:
-    return await _put_one(request, ConfigType.POOL)
+async def put_pool(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Make a pool, or put it in place of the one of this name."""
+    return await _put_one(request, body, ConfigType.POOL)
 
 
 @routes.patch(_POOL + "/{name}")
-async def patch_pool(request: web.Request) -> web.Response:
-    await _patch_one(request, ConfigType.POOL)
+async def patch_pool(request: web.Request, body: WriteBody) -> Answer[dict[str, Any]]:
+    """Change what the patch has of a pool."""
+    await _patch_one(request, body, ConfigType.POOL)
     return json_answer(gateway_of(request).config_reads.pool(part(request, "name"), verbose=True))
 
 
 @routes.delete(_POOL + "/{name}")
-async def delete_pool(request: web.Request) -> web.Response:
-    return await _delete_one(request, ConfigType.POOL)
+async def delete_pool(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Delete a pool that nothing waits or runs in."""
+    return await _delete_one(request, body, ConfigType.POOL)
 
 
 @routes.put(_POOL + "/{name}/rename")
-async def rename_pool(request: web.Request) -> web.Response:
-    body, writes = await _body(request), gateway_of(request).config_writes
+async def rename_pool(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Give a pool another name."""
+    writes = gateway_of(request).config_writes
     await writes.rename(caller_of(request).user, part(request, "name"), body.wanted_name, body.note)
     return json_answer(None)
 
 
 @routes.get(_PLATFORM)
-async def platforms(request: web.Request) -> web.Response:
-    return json_answer(gateway_of(request).config_reads.platforms(part(request, "pool"), verbose=_verbose(request)))
+async def platforms(request: web.Request, query: PoolQuery) -> Answer[dict[str, Any]]:
+    """The platforms of a pool, by name."""
+    return json_answer(gateway_of(request).config_reads.platforms(part(request, "pool"), verbose=query.verbose))
 
 
 @routes.get(_PLATFORM + "/{name}")
-async def platform(request: web.Request) -> web.Response:
+async def platform(request: web.Request, query: PoolQuery) -> Answer[Any]:
+    """One platform of a pool."""
     reads = gateway_of(request).config_reads
-    return json_answer(reads.platform(part(request, "pool"), part(request, "name"), verbose=_verbose(request)))
+    return json_answer(reads.platform(part(request, "pool"), part(request, "name"), verbose=query.verbose))
 
 
 @routes.put(_PLATFORM + "/{name}")
-async def put_platform(request: web.Request) -> web.Response:
-    body, writes = await _body(request), gateway_of(request).config_writes
+async def put_platform(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Make a platform of a pool, or put it in place of the one of this name."""
+    writes = gateway_of(request).config_writes
     user, names = caller_of(request).user, (part(request, "pool"), part(request, "name"))
     await writes.put_platform(user, *names, body.given_map, body.note)
     return json_answer(None)
 
 
 @routes.put(_PLATFORM + "/{name}/rename")
-async def rename_platform(request: web.Request) -> web.Response:
-    body, writes = await _body(request), gateway_of(request).config_writes
+async def rename_platform(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Give a platform of a pool another name."""
+    writes = gateway_of(request).config_writes
     user, names = caller_of(request).user, (part(request, "pool"), part(request, "name"))
     await writes.rename_platform(user, *names, body.wanted_name, body.note)
     return json_answer(None)
@@ -196,15 +222,17 @@ async def rename_platform(request: web.Request) -> web.Response:
 
 
 @routes.get(_PLAIN)
-async def plain(request: web.Request) -> web.Response:
+async def plain(request: web.Request) -> Answer[Any]:
+    """Every object of this type: a map of names to objects; a list for roles."""
     kind = _kind(request)
     found = gateway_of(request).config_reads.named(kind)
     return json_answer(list(found.values()) if kind is ConfigType.ROLE else found)
 
 
 @routes.put(_PLAIN)
-async def put_plain(request: web.Request) -> web.Response:
-    kind, body, writes = _kind(request), await _body(request), gateway_of(request).config_writes
+async def put_plain(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Put these objects in place of all that are there of this type."""
+    kind, writes = _kind(request), gateway_of(request).config_writes
     objects = _by_name(body.given) if kind is ConfigType.ROLE else body.given_map
     await writes.put(caller_of(request).user, kind, objects, body.note)
     return json_answer(None)
@@ -217,40 +245,44 @@ def _by_name(listed: Any) -> dict[str, Any]:
 
 
 @routes.get(_PLAIN + "/{name}")
-async def one(request: web.Request) -> web.Response:
+async def one(request: web.Request) -> Answer[Any]:
+    """One object of this type."""
     return json_answer(gateway_of(request).config_reads.one(_kind(request), part(request, "name")))
 
 
 @routes.put(_PLAIN + "/{name}")
-async def put_one(request: web.Request) -> web.Response:
-    return await _put_one(request, _kind(request))
+async def put_one(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Make an object of this type, or put it in place of the one of this name."""
+    return await _put_one(request, body, _kind(request))
 
 
 @routes.patch("/api/configs/{kind:backend_test}/{name}")
-async def patch_test(request: web.Request) -> web.Response:
-    kind = await _patch_one(request, ConfigType.BACKEND_TEST)
+async def patch_test(request: web.Request, body: WriteBody) -> Answer[Any]:
+    """Change what the patch has of a test of backends."""
+    kind = await _patch_one(request, body, ConfigType.BACKEND_TEST)
     return json_answer(gateway_of(request).config_reads.one(kind, part(request, "name")))
 
 
 @routes.delete(_PLAIN + "/{name}")
-async def delete_one(request: web.Request) -> web.Response:
-    return await _delete_one(request, _kind(request))
+async def delete_one(request: web.Request, body: WriteBody) -> Answer[None]:
+    """Delete an object of this type that nothing refers to."""
+    return await _delete_one(request, body, _kind(request))
 
 
-async def _put_one(request: web.Request, kind: ConfigType) -> web.Response:
-    body, name = await _body(request), part(request, "name")
+async def _put_one(request: web.Request, body: WriteBody, kind: ConfigType) -> Answer[None]:
+    name = part(request, "name")
     writes = gateway_of(request).config_writes
     await writes.put(caller_of(request).user, kind, {name: body.given}, body.note, name=name)
     return json_answer(None)
 
 
-async def _patch_one(request: web.Request, kind: ConfigType) -> ConfigType:
-    body, name = await _body(request), part(request, "name")
+async def _patch_one(request: web.Request, body: WriteBody, kind: ConfigType) -> ConfigType:
+    name = part(request, "name")
     await gateway_of(request).config_writes.patch(caller_of(request).user, kind, name, body.given_map, body.note)
     return kind
 
 
-async def _delete_one(request: web.Request, kind: ConfigType) -> web.Response:
-    body, name = await _body(request), part(request, "name")
+async def _delete_one(request: web.Request, body: WriteBody, kind: ConfigType) -> Answer[None]:
+    name = part(request, "name")
     await gateway_of(request).config_writes.delete(caller_of(request).user, kind, name, body.note)
     return json_answer(None)

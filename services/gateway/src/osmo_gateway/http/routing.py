@@ -1,13 +1,17 @@
 """What route functions share: parts of the path, and responses that are streamed."""
 
+from typing import Final
+
 from aiohttp import web
 
 from osmo_gateway.caller import Caller
 from osmo_gateway.gateway import Gateway
 from osmo_gateway.http.edge import CALLER, GATEWAY, PATH
 
+STREAMED: Final = "text/plain; charset=us-ascii"
+
 _STREAM_HEADERS = {
-    "Content-Type": "text/plain; charset=us-ascii",
+    "Content-Type": STREAMED,
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
     "X-Accel-Buffering": "no",

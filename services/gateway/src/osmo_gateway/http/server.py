@@ -46,7 +46,7 @@ def make_app(gateway: Gateway, *, dev: bool, rng: random.Random) -> web.Applicat
         config_history_routes,
         config_routes,
     ):
-        app.add_routes(module.routes)
+        app.add_routes([endpoint.route() for endpoint in module.routes])
     return app
 
 

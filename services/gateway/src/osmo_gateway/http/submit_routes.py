@@ -1,26 +1,46 @@
 """Requests that change something: submit, restart, cancel, tag."""
 
 from aiohttp import web
+from msgspec import Struct
 
-from osmo_api.http import SubmitBody
+from osmo_api.http import CancelAnswer, SubmitAnswer, SubmitBody
 from osmo_domain.errors import Rejected
 from osmo_domain.pool import Priority
 from osmo_domain.requests import CancelRequest, RestartRequest, SubmitRequest, TagRequest
-from osmo_gateway.http.answers import json_answer
-from osmo_gateway.http.params import Params, read_body
+from osmo_gateway.http.answers import Answer, json_answer
+from osmo_gateway.http.endpoints import Routes
 from osmo_gateway.http.routing import caller_of, gateway_of, part
 
-routes = web.RouteTableDef()
+routes = Routes()
+
+
+class SubmitQuery(Struct, frozen=True):
+    """`workflow_id` names an earlier workflow whose spec is meant, in place of a body."""
+
+    workflow_id: str | None = None
+    app_uuid: str = ""
+    app_version: int = 0
+    dry_run: bool = False
+    validation_only: bool = False
+    priority: Priority = Priority.NORMAL
+    env_vars: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+
+
+class CancelQuery(Struct, frozen=True):
+    message: str = ""
+    force: bool = False
+
+
+class TagQuery(Struct, frozen=True):
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
 
 
 @routes.post("/api/pool/{pool}/workflow")
-async def submit(request: web.Request) -> web.Response:
-    params = Params(request)
-    source = params.text("workflow_id")
-    app_version, dry_run = params.whole("app_version", 0), params.flag("dry_run")
-    validation_only, priority = params.flag("validation_only"), params.word("priority", Priority, Priority.NORMAL)
-    params.check()
-    body = await read_body(request, SubmitBody)
+async def submit(request: web.Request, query: SubmitQuery, body: SubmitBody | None) -> Answer[SubmitAnswer]:
+    """Submit a workflow; the answer comes when it is stored. The header `Idempotency-Key` makes a repetition return the first answer."""
+    source = query.workflow_id
     if (body is None) == (source is None):
         said = "A submission needs either a workflow file in its body or the id of an earlier workflow, and not both."
         raise Rejected("submit.body_or_workflow_id", said, error_code="USAGE")
@@ -34,22 +54,23 @@ async def submit(request: web.Request) -> web.Response:
             set_variables=tuple(body.set_variables) if body else (),
             set_string_variables=tuple(body.set_string_variables) if body else (),
             uploaded_templated_spec=body.uploaded_templated_spec if body else None,
-            env_vars=params.texts("env_vars"),
-            labels=params.texts("label"),
-            priority=priority,
-            dry_run=dry_run,
-            validation_only=validation_only,
+            env_vars=query.env_vars,
+            labels=query.label,
+            priority=query.priority,
+            dry_run=query.dry_run,
+            validation_only=query.validation_only,
             roles=caller.roles,
             idempotency_key=request.headers.get("Idempotency-Key", ""),
-            app_uuid=params.text("app_uuid") or "",
-            app_version=app_version,
+            app_uuid=query.app_uuid,
+            app_version=query.app_version,
         )
     )
     return json_answer(answer)
 
 
 @routes.post("/api/pool/{pool}/workflow/{workflow}/restart")
-async def restart(request: web.Request) -> web.Response:
+async def restart(request: web.Request) -> Answer[SubmitAnswer]:
+    """Submit a workflow that ended again, as a new one."""
     caller, gateway = caller_of(request), gateway_of(request)
     workflow = await gateway.workflows.find(part(request, "workflow"))
     wanted = RestartRequest(
@@ -59,20 +80,20 @@ async def restart(request: web.Request) -> web.Response:
 
 
 @routes.post("/api/workflow/{workflow}/cancel")
-async def cancel(request: web.Request) -> web.Response:
-    params = Params(request)
-    message, force = params.text("message") or "", params.flag("force")
-    params.check()
+async def cancel(request: web.Request, query: CancelQuery) -> Answer[CancelAnswer]:
+    """Ask for the end of a workflow; with `force` its tasks get no time to end."""
     gateway = gateway_of(request)
     workflow = await gateway.workflows.find(part(request, "workflow"))
-    wanted = CancelRequest(user=caller_of(request).user, workflow_id=workflow.workflow_id, message=message, force=force)
+    wanted = CancelRequest(
+        user=caller_of(request).user, workflow_id=workflow.workflow_id, message=query.message, force=query.force
+    )
     return json_answer(await gateway.front_door.cancel(wanted))
 
 
 @routes.post("/api/workflow/{workflow}/tag")
-async def tag(request: web.Request) -> web.Response:
-    params = Params(request)
-    add, remove = params.texts("add"), params.texts("remove")
+async def tag(request: web.Request, query: TagQuery) -> Answer[None]:
+    """Add tags to a workflow and remove others."""
+    add, remove = query.add, query.remove
     gateway = gateway_of(request)
     if not add and not remove:
         raise Rejected("tag.nothing", "Say which tags to add or to remove.")
