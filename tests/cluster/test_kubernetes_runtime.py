@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.cluster import kwok
 from tests.cluster.api import Api
 from tests.cluster.kubernetes import KubernetesCluster
 from tests.kubernetes_runtime import (
@@ -33,6 +34,7 @@ from tests.kubernetes_runtime import (
 from osmo_agent.kubernetes.ended import EndedAttempts
 from osmo_agent.kubernetes.rights import needed
 from osmo_agent.kubernetes.runtime import KubernetesRuntime
+from osmo_agent.kubernetes.sweep import SweepTiming
 from osmo_agent.ports import GroupRefusedError
 from osmo_domain.cluster import PodFact, PodPhase
 from osmo_domain.command import DeleteGroup, RestartTasks
@@ -315,6 +317,33 @@ async def test_pods_of_a_node_that_is_gone_fail(kubernetes: KubernetesCluster, h
         assert seen.facts()[-1].phase in (PodPhase.FAILED, PodPhase.GONE)
         await delete(runtime)
         await eventually(lambda: is_empty(api, home))
+
+
+@pytest.mark.parametrize("asked_first", [False, True], ids=["told when the node is gone", "told before"])
+async def test_a_removal_gives_no_time_to_a_node_that_is_gone(
+    kubernetes: KubernetesCluster, home: str, asked_first: bool
+) -> None:
+    """A cluster gets rid of such pods by itself, but only after 40 to 80 s: a retry would wait for that."""
+    name = f"silent-{home}"
+    deaf = kwok.node(name, 0)
+    deaf["metadata"]["annotations"] = {}
+    patient = SweepTiming(look_s=0.1, again_s=600)
+    async with (
+        kubernetes.api() as api,
+        one_life(kubernetes, home, sweep_timing=patient) as runtime,
+        watched(runtime) as seen,
+    ):
+        await api.create("/api/v1/nodes", deaf)
+        await create(runtime, task(), node=name)
+        await seen.until(is_phase(PodPhase.INITIALIZING))
+        if asked_first:
+            await delete(runtime, force=False)
+            assert await names_in(api, home, "pods") == [POD]
+        await api.delete(f"/api/v1/nodes/{name}")
+        await eventually(lambda: has_no_node(runtime, name))
+        if not asked_first:
+            await delete(runtime, force=False)
+        await eventually(lambda: is_empty(api, home), within_s=20)
 
 
 async def has_node(runtime: KubernetesRuntime, name: str) -> bool:

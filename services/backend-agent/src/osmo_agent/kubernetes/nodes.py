@@ -54,6 +54,10 @@ class Nodes:
         node = self._nodes.get(name)
         return node is not None and "Ready" in node.conditions
 
+    def is_gone(self, name: str) -> bool:
+        """The cluster has had its say about its nodes, and this one is not among them. False for a pod that has no node yet."""
+        return bool(name) and self._nodes_synced.is_set() and name not in self._nodes
+
     async def follow_nodes(self) -> None:
         async with aclosing(self._nodes_watch.follow()) as batches:
             async for batch in batches:

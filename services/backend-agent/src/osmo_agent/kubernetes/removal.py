@@ -6,6 +6,7 @@ from typing import Final
 from osmo_agent.kubernetes.cluster_settings import ClusterSettings
 from osmo_agent.kubernetes.ended import EndedAttempts
 from osmo_agent.kubernetes.names import FINALIZER, GROUP_UUID, attempt_name
+from osmo_agent.kubernetes.nodes import Nodes
 from osmo_agent.kubernetes.pods import OurPod, OurPods
 from osmo_domain.command import DeleteGroup
 from osmo_domain.errors import Rejected
@@ -17,10 +18,13 @@ _CORE: Final = {("v1", "Secret"): SECRETS, ("v1", "Service"): SERVICES}
 
 
 class Removal:
-    def __init__(self, api: KubeApi, settings: ClusterSettings, pods: OurPods, ended: EndedAttempts) -> None:
+    def __init__(
+        self, api: KubeApi, settings: ClusterSettings, pods: OurPods, nodes: Nodes, ended: EndedAttempts
+    ) -> None:
         self._api = api
         self._namespace = settings.namespace
         self._pods = pods
+        self._nodes = nodes
         self._ended = ended
         self._kinds = Kinds(api)
 
@@ -36,10 +40,11 @@ class Removal:
             await asyncio.gather(*(self._shared(each, group) for each in shared))
 
     async def pod(self, pod: OurPod, *, force: bool = False) -> None:
-        """Our finalizer goes first, so that the pod can go when it has ended. One that has ended needs no time for it."""
+        """Our finalizer goes first, so that the pod can go when it has ended. One that has ended needs no time for it, and nobody
+        would use the time of one whose node is gone."""
         if pod.finalizer:
             await self.finalizer(pod)
-        at_once = force or pod.ended
+        at_once = force or pod.ended or self._nodes.is_gone(pod.fact.node)
         if at_once or not pod.deleting:
             await delete(self._api, PODS, self._namespace, pod.name, uid=pod.uid, grace_s=0 if at_once else None)
 

@@ -69,7 +69,7 @@ class KubernetesRuntime:
         self._nodes = Nodes(api, ours, clock, rng, timing)
         self._ended = EndedAttempts(api, settings.backend, settings.namespace, clock)
         self._kinds = GroupKinds(api, settings.backend, settings.namespace)
-        self._removal = Removal(api, settings, self._pods, self._ended)
+        self._removal = Removal(api, settings, self._pods, self._nodes, self._ended)
         self._making = Making(api, settings, self._pods, self._ended, self._kinds, self._removal)
         self._sweep = Sweep(
             api,

@@ -105,7 +105,11 @@ class Sweep:
         await asyncio.gather(*work)
 
     async def _finish(self, pod: OurPod) -> None:
-        """A removal that was cut off, or one that its node does not carry out because it is away: seen to when it has had its time."""
+        """A removal that was cut off, or one that its node does not carry out because it is away: seen to when it has had its time.
+        A node that is gone is given none."""
+        if pod.deleting and self._nodes.is_gone(pod.fact.node):
+            await self._removal.pod(pod, force=True)
+            return
         now = asyncio.get_running_loop().time()
         if now - self._asked.setdefault(pod.uid, now) < self._timing.again_s:
             return
