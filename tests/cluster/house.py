@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.api import Api
 from tests.cluster.kubernetes import KubernetesCluster
 from tests.flows.person import ALIVE, Person, person
 from tests.installation import Installation, installation
@@ -57,6 +58,23 @@ class Worker:
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
+
+    async def nothing_left(self, *, within_s: float = 60.0) -> None:
+        """No pod, secret or service of ours stays behind."""
+        left: list[str] = []
+        try:
+            async with asyncio.timeout(within_s), self.cluster.api() as api:
+                while True:
+                    left = [each for kind in ("pods", "secrets", "services") for each in await self._ours(api, kind)]
+                    if not left:
+                        return
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"after {within_s} s these are left: {left}\n{self.said()[-4000:]}") from None
+
+    async def _ours(self, api: Api, kind: str) -> list[str]:
+        found = await api.get(f"/api/v1/namespaces/{self.namespace}/{kind}?labelSelector=osmo.workflow_uuid")
+        return [f"{kind}/{each['metadata']['name']}" for each in found["items"]]
 
     def said(self) -> str:
         logs = sorted(self.directory.glob(f"{self.name}-*.log"))
@@ -193,12 +211,19 @@ class House:
 
     async def until_event(self, workflow: str, words: str, *, within_s: float) -> str:
         """The line of the workflow's events that holds these words. The answer goes on as long as the workflow does."""
-        async with asyncio.timeout(within_s), self.ada.http.get(f"/api/workflow/{workflow}/events") as answer:
+        return await self._until_said(workflow, "events", words, within_s)
+
+    async def until_line(self, workflow: str, words: str, *, within_s: float) -> str:
+        """The line of the workflow's tasks that holds these words, as soon as it is there."""
+        return await self._until_said(workflow, "logs", words, within_s)
+
+    async def _until_said(self, workflow: str, what: str, words: str, within_s: float) -> str:
+        async with asyncio.timeout(within_s), self.ada.http.get(f"/api/workflow/{workflow}/{what}") as answer:
             assert answer.status == 200
             async for line in answer.content:
                 if words in line.decode():
                     return line.decode()
-        raise AssertionError(f"the events of {workflow} ended without {words!r}")
+        raise AssertionError(f"the {what} of {workflow} ended without {words!r}")
 
 
 @asynccontextmanager

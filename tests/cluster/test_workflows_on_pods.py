@@ -80,12 +80,7 @@ class Place:
         return list(listed["items"])
 
     async def nothing_left(self) -> None:
-        """No pod, secret, service of ours stays behind."""
-        async with asyncio.timeout(60), self.worker.cluster.api() as api:
-            for kind in ("pods", "secrets", "services"):
-                path = f"/api/v1/namespaces/{self.worker.namespace}/{kind}?labelSelector=osmo.workflow_uuid"
-                while (await api.get(path))["items"]:
-                    await asyncio.sleep(0.2)
+        await self.worker.nothing_left()
 
 
 async def test_hello_world(place: Place) -> None:
@@ -211,6 +206,22 @@ async def test_a_bucket_that_is_not_there_is_refused_before_anything_runs(place:
     async with place.house.ada.http.post(f"/api/pool/{POOL}/workflow", json={"file": text}) as answer:
         assert answer.status == 400
         assert "nobodys-bucket" in await answer.text()
+
+
+async def test_an_upload_that_fails_fails_the_task_whatever_its_command_said(place: Place) -> None:
+    """Its command ends well, when its bucket is no more."""
+    place.storage.make_bucket("vanishing")
+    await place.house.data_credential("vanishing", "s3://vanishing", place.keys)
+    there = f"wget -qO /dev/null {place.keys['override_url']}/vanishing"
+    script = f"echo out > {{{{output}}}}/o; {there} || exit 7; echo begun; while {there}; do sleep 0.2; done"
+    name = await place.submit("vanish", task("t", script, outputs=[{"url": "s3://vanishing/x"}]))
+    await place.house.until_line(name, "begun", within_s=OVER_WITHIN_S)
+    place.storage.client().delete_bucket(Bucket="vanishing")
+    workflow = await place.over(name)
+    said = await place.house.lines(name)
+    assert ends(workflow) == {"t": ("FAILED", 2012)}, said
+    assert any("there is no such bucket" in line for line in said)
+    await place.nothing_left()
 
 
 async def test_cancelling_a_running_task(place: Place) -> None:

@@ -59,11 +59,7 @@ class Place:
             await api.patch(f"{self.pods_path}/{pod['metadata']['name']}/status", {"status": dict(status)})
 
     async def nothing_left(self) -> None:
-        async with asyncio.timeout(60), self.cluster.api() as api:
-            for kind in ("pods", "secrets", "services"):
-                path = f"/api/v1/namespaces/{self.worker.namespace}/{kind}?labelSelector=osmo.workflow_uuid"
-                while (await api.get(path))["items"]:
-                    await asyncio.sleep(0.1)
+        await self.worker.nothing_left()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
