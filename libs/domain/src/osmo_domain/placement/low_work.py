@@ -7,6 +7,7 @@ from datetime import datetime
 from heapq import merge
 
 from osmo_domain.placement.model import GroupKey, Held, PodKey
+from osmo_domain.placement.room import Entry, plus
 
 Age = tuple[float, str, str]
 
@@ -33,6 +34,20 @@ class LowGroup:
     def lost(self, now: datetime) -> float:
         """GPU seconds of work that would be thrown away."""
         return sum(held.resources.gpu * max(0.0, now.timestamp() - _started(held)) for held in self.held.values())
+
+    def leaves(self, entry: Entry, node: str) -> Entry:
+        """What would be free on this node without it."""
+        return self._changed(entry, node, 1)
+
+    def stays(self, entry: Entry, node: str) -> Entry:
+        """What would be free there with it, where it was counted as having left."""
+        return self._changed(entry, node, -1)
+
+    def _changed(self, entry: Entry, node: str, sign: int) -> Entry:
+        for held in self.held.values():
+            if held.node == node:
+                entry = (*plus((entry[0], entry[1], entry[2], entry[3]), held.resources, sign), entry[4], entry[5])
+        return entry
 
 
 class LowWork:

@@ -171,6 +171,10 @@ class Ask:
             entry[5],
         )
 
+    def times_in(self, entry: Entry) -> int:
+        """How many such tasks fit there."""
+        return self.times(*entry[:4]) if self.fits(entry) else 0
+
     def times(self, gpu: float, cpu: float, memory: float, storage: float) -> int:
         """How many such tasks fit into this much; many for one that asks for nothing."""
         most: float = MANY

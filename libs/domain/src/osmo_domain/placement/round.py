@@ -24,7 +24,7 @@ from osmo_domain.placement.room import Room
 from osmo_domain.placement.shape import in_order
 from osmo_domain.placement.usage import UNLIMITED, guaranteed, has_own_share, quota_of
 from osmo_domain.placement.verdict import Verdict
-from osmo_domain.placement.victims import Preemptor
+from osmo_domain.placement.victims.preemptor import Preemptor
 from osmo_domain.pool import Pool, Priority
 
 if TYPE_CHECKING:
