@@ -39,6 +39,17 @@ def test_a_gang_that_no_empty_floor_could_take_holds_nobody_back() -> None:
     assert list(placed(decision)) == ["small"]
 
 
+def test_a_gang_that_lacks_what_others_use_holds_nobody_back() -> None:
+    """Nobody knows whether they will ever leave."""
+    decision = decide(
+        group("gang", gpus(1), gpus(8), order=1),
+        group("small", gpus(1), order=2),
+        nodes=loads(node("n1", used_gpu=1)),
+    )
+    assert waits(decision) == {"gang": "capacity"}
+    assert list(placed(decision)) == ["small"]
+
+
 def test_nobody_takes_what_the_head_of_the_line_waits_for_but_low_work_that_can_be_stopped() -> None:
     nodes = loads(node("busy"), node("idle"), node("other", labels={"kind": "small"}, gpu=2))
     nodes["b"]["busy"].promised_gpu = 8

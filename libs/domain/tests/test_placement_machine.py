@@ -228,16 +228,20 @@ class Cluster(RuleBasedStateMachine):
                 assert total[each.pool] <= quota.maximum
 
     def _heads_are_not_delayed(self, decision: Decision) -> None:
-        """The first of each line that lacks room or quota: nobody behind it was put where it could go, or given of its quota."""
+        """The first of each line that lacks room or quota: nobody behind it was put where it could go, or given of its quota.
+
+        Nothing is kept for one that lacks what others use: nobody knows whether they will ever leave.
+        """
         codes = {(each.workflow_id, each.group): each.code for each in decision.waiting}
         for name in NAMES:
             for low in (False, True):
                 line = sorted(
                     (one for one in self.line.values() if one.pool == name and (one.priority is LOW) == low), key=_turn
                 )
-                self._nobody_delays(
-                    [one for one in line if codes.get(one.key) == "capacity"][:1], line, decision, by_room=True
-                )
+                lacking = [
+                    one for one in line if codes.get(one.key) == "capacity" and self._could_start_beside_others(one)
+                ]
+                self._nobody_delays(lacking[:1], line, decision, by_room=True)
                 fitting = [
                     one for one in line if codes.get(one.key) == "quota" and _gpus(one) <= self._limit(name, low)
                 ]
@@ -262,12 +266,17 @@ class Cluster(RuleBasedStateMachine):
                         assert not _gpus(one), "what is left of the quota is the head's"
 
     def _could_use(self, one: PendingGroup, name: str) -> bool:
+        return any(self._could_take(task.resources, name) for task in one.tasks)
+
+    def _could_start_beside_others(self, one: PendingGroup) -> bool:
+        return all(any(self._could_take(task.resources, name) for name in self.facts) for task in one.tasks)
+
+    def _could_take(self, asked: Resources, name: str) -> bool:
         fact = self.facts[name]
-        return any(
-            task.resources.gpu <= fact.gpu - fact.used_gpu
-            and task.resources.cpu <= fact.cpu
-            and (task.resources.platform != "big" or fact.labels.get("size") == "big")
-            for task in one.tasks
+        return (
+            asked.gpu <= fact.gpu - fact.used_gpu
+            and asked.cpu <= fact.cpu
+            and (asked.platform != "big" or fact.labels.get("size") == "big")
         )
 
     def _preemptions_are_right(self, decision: Decision) -> None:
