@@ -1,6 +1,7 @@
 """The one way to PostgreSQL: a bounded pool, a deadline on every wait, library errors translated here and nowhere else (style P28, P29)."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -84,14 +85,15 @@ class Database:
 class Readers:
     """Connections for single questions, held rather than acquired each time: asyncpg's acquire and release start a task each, which together
     cost more than a small question. The slots are taken newest first, so that idle ones stay idle; a slot is None until it is needed.
+
+    Who waits for a slot gets one in their turn: a slot that becomes free is handed to the first of them, and nobody who comes later takes it.
     """
 
     def __init__(self, pool: Any, count: int, acquire_timeout_s: float) -> None:
         self._pool = pool
         self._acquire_timeout_s = acquire_timeout_s
-        self._slots: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
-        for _ in range(count):
-            self._slots.put_nowait(None)
+        self._free: list[Connection | None] = [None] * count
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
 
     async def fetch(self, query: str, *args: object) -> list[Any]:
         connection = await self._slot()
@@ -99,25 +101,40 @@ class Readers:
             connection = await self._open(connection)
             rows: list[Any] = await connection.fetch(query, *args)
         except BaseException:
-            self._slots.put_nowait(None)
+            self._hand_on(None)
             if connection is not None:
                 await self._pool.release(connection)
             raise
-        self._slots.put_nowait(connection)
+        self._hand_on(connection)
         return rows
 
     async def let_go(self) -> None:
         """Give back what is held; what is in use stays."""
-        for _ in range(self._slots.qsize()):
-            connection = self._slots.get_nowait()
+        held, self._free = self._free, []
+        for connection in held:
             if connection is not None:
                 await self._pool.release(connection)
 
     async def _slot(self) -> Connection | None:
-        if not self._slots.empty():
-            return self._slots.get_nowait()
-        async with asyncio.timeout(self._acquire_timeout_s):
-            return await self._slots.get()
+        if self._free:
+            return self._free.pop()
+        turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self._acquire_timeout_s):
+                return await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self._hand_on(turn.result())
+            raise
+
+    def _hand_on(self, connection: Connection | None) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        self._free.append(connection)
 
     async def _open(self, connection: Connection | None) -> Connection:
         """The connection, or another one where there is none or it broke meanwhile."""

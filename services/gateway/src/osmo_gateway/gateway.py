@@ -29,6 +29,7 @@ from osmo_gateway.pools import Pools, Usage
 from osmo_gateway.profiles import Profiles
 from osmo_gateway.projection import Projection
 from osmo_gateway.resources import Resources
+from osmo_gateway.shared import Rounds
 from osmo_gateway.submissions import Submissions
 from osmo_gateway.task_reads import TaskReads
 from osmo_gateway.workflow_reads import WorkflowReads
@@ -85,6 +86,7 @@ class Gateway:
             log, views.pod_events, watchers, keep=lambda: estate.catalogue.workflow.max_event_log_lines
         )
         usage = Usage(views, clock)
+        position = Rounds(views.checkpoint)
         keeper = ConfigKeeper(log, estate, clock, rng)
         writes = ConfigWrites(keeper, estate, views)
         backend_tokens = BackendTokens(log, clock, rng)
@@ -105,9 +107,9 @@ class Gateway:
             front_door=front_door,
             submissions=Submissions(front_door, app_reads, estate, views, own_writes),
             workflows=WorkflowReads(
-                views, own_writes, clock, links, PendingReads(connection.requests), app_reads, estate
+                views, own_writes, clock, links, PendingReads(connection.requests), app_reads, estate, position
             ),
-            tasks=TaskReads(views, clock, links),
+            tasks=TaskReads(views, clock, links, position),
             pools=Pools(estate, usage, clock),
             resources=Resources(estate, usage, clock),
             logs=LogStream(log, views, watchers, clock),

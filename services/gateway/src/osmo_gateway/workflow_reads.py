@@ -1,22 +1,26 @@
 """Answers about workflows, from the read model. What was made of a workflow's rows is kept for as long as the rows stay as they are."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
 
-from osmo_api.http import WhyAnswer, WhyGroup, WorkflowAnswer, WorkflowListEntry
+from osmo_api.http import WhyAnswer, WhyGroup, WorkflowAnswer, WorkflowListAnswer
 from osmo_domain.errors import Rejected
 from osmo_domain.label_policy import label_warnings
 from osmo_gateway.app_reads import AppReads
 from osmo_gateway.estate import Estate
 from osmo_gateway.kept import Kept
 from osmo_gateway.links import Links
+from osmo_gateway.list_entries import Entry, WorkflowPage, encoded_entry, workflow_page
 from osmo_gateway.own_writes import OwnWrites
+from osmo_gateway.pages import Pages
 from osmo_gateway.pending_reads import PendingReads, may_wait
+from osmo_gateway.shared import Rounds
 from osmo_gateway.times import duration_s, queued_s
-from osmo_gateway.workflow_answers import list_entry, workflow_answer
+from osmo_gateway.workflow_answers import workflow_answer
 from osmo_service.clock import Clock
 from osmo_views.ports import WorkflowFilter, WorkflowViews
 from osmo_views.rows import WorkflowRow, WorkflowSummary
@@ -24,15 +28,9 @@ from osmo_views.rows import WorkflowRow, WorkflowSummary
 _ENCODER: Final = msgspec.json.Encoder()
 
 _KEPT_BYTES: Final = 16 * 1024 * 1024
+_PAGES_BYTES: Final = 4 * 1024 * 1024
 _ROW_BYTES: Final = 2_000
 """About what one row, or what is made of it, takes in memory."""
-
-
-class Page(Struct, frozen=True):
-    """A WorkflowListAnswer whose entries may be encoded already."""
-
-    workflows: list[Raw | WorkflowListEntry]
-    more_entries: bool
 
 
 class _Answered(Struct, frozen=True):
@@ -56,6 +54,7 @@ class WorkflowReads:
         pending: PendingReads,
         apps: AppReads,
         estate: Estate,
+        position: Rounds[int],
     ) -> None:
         self._views = views
         self._own_writes = own_writes
@@ -65,7 +64,8 @@ class WorkflowReads:
         self._apps = apps
         self._estate = estate
         self._answers: Kept[_Answered] = Kept(_KEPT_BYTES)
-        self._entries: Kept[Raw | WorkflowSummary] = Kept(_KEPT_BYTES)
+        self._entries: Kept[Entry] = Kept(_KEPT_BYTES)
+        self._pages: Pages[WorkflowPage] = Pages(position, most_bytes=_PAGES_BYTES, is_current=self._is_current)
 
     async def find(self, id_or_uuid: str) -> WorkflowRow:
         """The row of a workflow, with the caller's own writes in it. Raises Rejected where there is none."""
@@ -131,22 +131,20 @@ class WorkflowReads:
         ]
         return WhyAnswer(detail.workflow.workflow_id, detail.workflow.status, groups)
 
-    async def page(self, wanted: WorkflowFilter) -> "Page":
-        """`limit` entries, and whether there are more behind them."""
-        versions = await self._views.versions(msgspec.structs.replace(wanted, limit=wanted.limit + 1))
-        now = self._clock.now()
-        entries = await self._entries_at(versions[: wanted.limit], wanted)
-        shown = [
-            one if isinstance(one, Raw) else list_entry(one, self._links, now, self._apps.origin(one.app_uuid))
-            for one in entries
-        ]
-        return Page(workflows=shown, more_entries=len(versions) > wanted.limit)
+    async def page(self, wanted: WorkflowFilter) -> WorkflowListAnswer:
+        """`limit` entries, encoded already, and whether there are more behind them."""
+        page = await self._pages.get(wanted, partial(self._read_page, wanted))
+        answer = WorkflowListAnswer(workflows=[], more_entries=page.more_entries)
+        return msgspec.structs.replace(answer, workflows=Raw(page.entries.at(self._clock.now())))
 
-    async def _entries_at(
-        self, versions: Sequence[tuple[str, int]], wanted: WorkflowFilter
-    ) -> list[Raw | WorkflowSummary]:
+    async def _read_page(self, wanted: WorkflowFilter) -> WorkflowPage:
+        versions = await self._views.versions(msgspec.structs.replace(wanted, limit=wanted.limit + 1))
+        entries = await self._entries_at(versions[: wanted.limit], wanted)
+        return workflow_page(entries, more_entries=len(versions) > wanted.limit)
+
+    async def _entries_at(self, versions: Sequence[tuple[str, int]], wanted: WorkflowFilter) -> list[Entry]:
         """What is kept at these versions, and the rest from the views. A workflow that has moved out of the filter by then is left out."""
-        found = {name: self._entries.get(name, version) for name, version in versions}
+        found = {name: self._kept_entry(name, version) for name, version in versions}
         missing = tuple(name for name, kept in found.items() if kept is None)
         if missing:
             of_these = msgspec.structs.replace(wanted, ids=missing, offset=0, limit=len(missing))
@@ -154,10 +152,15 @@ class WorkflowReads:
                 found[row.workflow_id] = self._keep(row)
         return [entry for entry in found.values() if entry is not None]
 
-    def _keep(self, row: WorkflowSummary) -> Raw | WorkflowSummary:
-        """Encoded, once nothing about it can change but the row."""
-        entry: Raw | WorkflowSummary = row
-        if row.ended_at is not None and not row.app_uuid:
-            entry = Raw(_ENCODER.encode(list_entry(row, self._links, row.ended_at, (None, None))))
-        self._entries.put(row.workflow_id, row.last_seq, entry, size=_ROW_BYTES)
+    def _kept_entry(self, workflow_id: str, version: int) -> Entry | None:
+        entry = self._entries.get(workflow_id, version)
+        return entry if entry is not None and self._is_current(entry) else None
+
+    def _keep(self, row: WorkflowSummary) -> Entry:
+        entry = encoded_entry(row, self._links, self._apps.origin(row.app_uuid))
+        self._entries.put(row.workflow_id, row.last_seq, entry, size=entry.size)
         return entry
+
+    def _is_current(self, made: Entry | WorkflowPage) -> bool:
+        """Apps are still called what they were called; everything else in it are the rows."""
+        return all(self._apps.origin(uuid) == origin for uuid, origin in made.origins.items())
