@@ -20,6 +20,7 @@ from osmo_api.http import (
 from osmo_domain.clusters import Clusters
 from osmo_domain.errors import Rejected
 from osmo_domain.pool import Platform, Pool, Priority
+from osmo_gateway.capacity import Capacity
 from osmo_gateway.estate import Estate, NodeKey
 from osmo_gateway.times import length_text
 from osmo_service.clock import Clock
@@ -64,6 +65,7 @@ class Pools:
         self._estate = estate
         self._usage = usage
         self._clock = clock
+        self._capacity = Capacity(estate)
 
     def require(self, name: str) -> Pool:
         pool = self._estate.catalogue.pools.get(name)
@@ -98,20 +100,10 @@ class Pools:
         wanted = [name for name in node_set if _named(names, name)]
         if not wanted:
             return []
-        capacity, free = self._capacity(node_set)
+        capacity, free = self._capacity.of(node_set, self._usage.nodes)
         total.capacity += capacity
         total.free += free
         return [self._pool_usage(self._estate.catalogue.pools[name], capacity, free, total) for name in wanted]
-
-    def _capacity(self, node_set: Sequence[str]) -> tuple[int, int]:
-        """GPUs of the nodes of a set: all, and those that nobody holds."""
-        layout = self._estate.layout
-        capacity = free = 0
-        for key in {key for name in node_set for key in layout.pool_nodes[name]}:
-            node, use = layout.nodes[key], self._usage.nodes.get(key)
-            capacity += node.gpu
-            free += max(0, node.gpu - node.used_gpu - (use.gpu if use else 0))
-        return capacity, free
 
     def _pool_usage(self, pool: Pool, capacity: int, free: int, total: "_Sum") -> PoolUsageEntry:
         uses = self._usage.pools.get(pool.name, [])
