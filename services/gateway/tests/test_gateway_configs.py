@@ -190,6 +190,37 @@ async def test_what_is_in_use_is_not_deleted_and_says_by_whom(house: House) -> N
     assert "lab" not in house.gateway.estate.catalogue.pools
 
 
+@pytest.mark.parametrize(
+    ("platform", "words"),
+    [
+        ({"node_selector": {"kind": "tpu"}}, "none has the label kind=tpu; kind is cpu, gpu."),
+        (
+            {"node_selector": {"kind": "gpu", "zone": "east"}},
+            "none of those with its other labels has the label zone=east, nor zone at all.",
+        ),
+    ],
+)
+async def test_a_platform_that_selects_no_node_is_refused_unless_its_nodes_are_still_to_come(
+    house: House, platform: Any, words: str
+) -> None:
+    pool = {"backend": "b1", "platforms": {"p": platform}}
+    status, answer = await call(house, "PUT", "pool/lab", {"configs": pool})
+    assert (status, answer["code"]) == (400, "config.no_nodes")
+    assert f"selects none of the 3 nodes of backend b1: {words}" in answer["message"]
+    assert answer["path"] == "platforms.p"
+    assert await refusal(house, "GET", "pool/lab") == "config.unknown"
+    await write(house, "PUT", "pool/lab", {"backend": "b1", "platforms": {"p": {**platform, "scales_from_zero": True}}})
+    assert (await call(house, "GET", "pool/lab"))[1]["platforms"]["p"]["scales_from_zero"] is True
+
+
+async def test_a_template_that_takes_the_nodes_from_a_platform_is_refused(house: House) -> None:
+    await write(house, "PUT", "pod_template/nodes", TEMPLATE)
+    await write(house, "PUT", "pool/lab", {"backend": "b1", "common_pod_template": ["nodes"], "platforms": {"p": {}}})
+    lost = {"configs": {"spec": {"nodeSelector": {"kind": "tpu"}}}}
+    assert await refusal(house, "PUT", "pod_template/nodes", lost) == "config.no_nodes"
+    assert house.gateway.estate.catalogue.pools["lab"].platforms["p"].labels == {"kind": "gpu"}
+
+
 async def test_platforms_and_pools_are_put_and_renamed(house: House) -> None:
     await write(house, "PUT", "pool/lab", {"backend": "b1", "default_platform": "p", "platforms": {"p": {}}})
     await write(house, "PUT", "pool/lab/platform/q", {"description": "more"})

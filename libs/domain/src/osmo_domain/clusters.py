@@ -70,11 +70,12 @@ def _later(known: datetime | None, seen: datetime) -> datetime:
 def node_in_platform(node: NodeFact, platform: Platform) -> bool:
     """The node carries every label of the platform, and the platform tolerates each of its taints that keeps work away."""
     return all(node.labels.get(key) == value for key, value in platform.labels.items()) and all(
-        _tolerated(taint, platform) for taint in node.taints
+        tolerated(taint, platform) for taint in node.taints
     )
 
 
-def _tolerated(taint: Taint, platform: Platform) -> bool:
+def tolerated(taint: Taint, platform: Platform) -> bool:
+    """Work of the platform may be where this taint is. PreferNoSchedule keeps nothing away."""
     return taint.effect == "PreferNoSchedule" or any(
         toleration.tolerates(taint.key, taint.value, taint.effect) for toleration in platform.tolerations
     )

@@ -132,6 +132,12 @@ def _decided(
     return ConfigRevised(kind.value, encoded, deleted, name, note.description, note.tags)
 
 
+def after(book: Book, event: ConfigRevised) -> Objects:
+    """All objects as they will be when this is appended."""
+    changed = {name: msgspec.json.decode(value) for name, value in event.objects.items()}
+    return _after(book.objects, ConfigType(event.config_type), changed, event.deleted)
+
+
 def _after(objects: Objects, kind: ConfigType, changed: Mapping[str, Any], deleted: tuple[str, ...]) -> Objects:
     kept = {key: value for key, value in objects[kind].items() if key not in deleted}
     return {**objects, kind: {**kept, **changed}}

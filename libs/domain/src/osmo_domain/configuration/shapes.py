@@ -10,7 +10,10 @@ Assertions = list[ResourceAssertion]
 
 
 class PlatformConfig(Struct, frozen=True):
-    """`node_selector` and `node_tolerations` are ours: for clusters without pod templates. They count like those of a template."""
+    """`node_selector` and `node_tolerations` are ours: for clusters without pod templates. They count like those of a template.
+
+    `scales_from_zero` is ours, too: the cluster need have no node of this kind yet.
+    """
 
     description: str = ""
     host_network_allowed: bool = False
@@ -22,6 +25,7 @@ class PlatformConfig(Struct, frozen=True):
     node_selector: dict[str, str] = field(default_factory=dict)
     node_tolerations: tuple[Toleration, ...] = ()
     node_mounts: tuple[str, ...] = ()
+    scales_from_zero: bool = False
 
 
 class PoolGpu(Struct, frozen=True):

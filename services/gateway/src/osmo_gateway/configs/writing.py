@@ -9,6 +9,7 @@ import msgspec
 from osmo_domain.config import ConfigEvent, ConfigRevised
 from osmo_domain.configuration import decide as d
 from osmo_domain.configuration.book import Book
+from osmo_domain.configuration.check_nodes import check_nodes
 from osmo_domain.configuration.decide import Note
 from osmo_domain.configuration.kinds import ConfigType, single_name
 from osmo_domain.configuration.normal import default_of
@@ -93,13 +94,19 @@ class ConfigWrites:
         self, user: str, kind: ConfigType, decide: Callable[..., ConfigEvent], *, force: bool = False
     ) -> None:
         registered = {name for name, one in self._estate.clusters.by_backend.items() if one.last_heartbeat is not None}
-        guard = _allow if force else self._check_alive
+        guard = _allow if force else self._check
         await self._keeper.write(user, kind, partial(decide, registered=registered), guard)
 
-    async def _check_alive(self, event: ConfigEvent) -> None:
-        """What live workflows stand on is neither deleted nor moved to another cluster."""
+    async def _check(self, event: ConfigEvent) -> None:
+        """Against what is there: nodes, and live workflows."""
         if not isinstance(event, ConfigRevised):
             return
+        nodes = {name: cluster.nodes.values() for name, cluster in self._estate.clusters.by_backend.items()}
+        check_nodes(self._keeper.book, self._estate.catalogue.pools, nodes, event)
+        await self._check_alive(event)
+
+    async def _check_alive(self, event: ConfigRevised) -> None:
+        """What live workflows stand on is neither deleted nor moved to another cluster."""
         for what, pools in self._shaken(event):
             if not pools:
                 continue
