@@ -39,7 +39,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tools/gen.py --check
+	$(BIN)/python -m tools.gen --check
 	$(BIN)/python tools/check_docs.py
 	$(BIN)/python tools/check_tree.py
 
@@ -47,7 +47,7 @@ bench: install
 	$(BIN)/python -m tests.bench
 
 gen: install
-	$(BIN)/python tools/gen.py
+	$(BIN)/python -m tools.gen
 
 simulate: install
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)

@@ -2,6 +2,8 @@
 
 proto/subjects.md       the grammar of subjects and the streams that hold them
 proto/schemas/*.json    JSON Schemas of every message
+proto/openapi.json      the HTTP API: what the gateway serves (OpenAPI 3.1)
+proto/asyncapi.json     streams, questions and the control containers' protocol (AsyncAPI 3.0)
 proto/golden/*/*.json   one sample of every event as it was first written. A sample is made once and then never changed: it is what old logs
                         hold, and tests/contracts/test_golden.py proves that today's code still reads it.
 """
@@ -11,92 +13,34 @@ import json
 import sys
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
+from tools.asyncapi import asyncapi_text
+from tools.error_codes import error_codes
+from tools.families import FAMILIES, Family, tag_of
 
-from osmo_api import ctrl
-from osmo_domain.agent_requests import AgentQuestion, NodeRulesAnswer
-from osmo_domain.apps import AppEvent
-from osmo_domain.backend_access import AccessEvent
-from osmo_domain.cluster import ClusterFact
-from osmo_domain.command import Command
 from osmo_domain.commit import Commit
-from osmo_domain.config import ConfigEvent
-from osmo_domain.credentials import CredentialEvent
-from osmo_domain.logs import LogBatch
-from osmo_domain.plan import Plan
-from osmo_domain.pool import Backend, Pool, WorkflowSettings
-from osmo_domain.report import TaskReported
-from osmo_domain.requests import (
-    CtrlAnswer,
-    DataAnswer,
-    DataQuestion,
-    ExplainPending,
-    FrontDoorAnswer,
-    FrontDoorRequest,
-    PendingExplained,
-    RestartCommand,
-)
-from osmo_domain.workflow.events import WorkflowEvent
 from osmo_eventlog import subjects
 from osmo_eventlog.streams import STREAMS, StreamSpec
+from osmo_gateway.http.openapi import CODES_FILE, document_text
+from osmo_gateway.http.table import ENDPOINTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
-
-
-@dataclass(frozen=True)
-class Family:
-    """Messages of one kind. `kept`: they stay in a log, so that old ones must be readable for ever; `committed`: they travel in a Commit."""
-
-    name: str
-    union: Any
-    kept: bool
-    committed: bool = False
-
-    @property
-    def message(self) -> Any:
-        return Commit[self.union] if self.committed else self.union  # type: ignore[name-defined]
-
-    def members(self) -> list[type[msgspec.Struct]]:
-        return list(get_args(self.union)) or [self.union]
-
-
-FAMILIES = (
-    Family("workflow-event", WorkflowEvent, kept=True, committed=True),
-    Family("cluster-fact", ClusterFact, kept=True, committed=True),
-    Family("report", TaskReported, kept=True, committed=True),
-    Family("config-event", ConfigEvent, kept=True, committed=True),
-    Family("credential-event", CredentialEvent, kept=True, committed=True),
-    Family("app-event", AppEvent, kept=True, committed=True),
-    Family("backend-access-event", AccessEvent, kept=True, committed=True),
-    Family("command", Command, kept=True),
-    Family("log-batch", LogBatch, kept=True),
-    Family("plan", Plan, kept=True),
-    Family("pool", Pool, kept=True),
-    Family("backend", Backend, kept=True),
-    Family("workflow-settings", WorkflowSettings, kept=True),
-    Family("front-door-request", FrontDoorRequest, kept=False),
-    Family("front-door-answer", FrontDoorAnswer, kept=False),
-    Family("data-question", DataQuestion, kept=False),
-    Family("data-answer", DataAnswer, kept=False),
-    Family("scheduler-question", ExplainPending, kept=False),
-    Family("scheduler-answer", PendingExplained, kept=False),
-    Family("agent-question", AgentQuestion, kept=False),
-    Family("node-rules-answer", NodeRulesAnswer, kept=False),
-    Family("ctrl-question", RestartCommand, kept=False),
-    Family("ctrl-answer", CtrlAnswer, kept=False),
-    Family("ctrl-from", ctrl.FromCtrl, kept=False),
-    Family("ctrl-to", ctrl.ToCtrl, kept=False),
-)
+CODES = ROOT / "services/gateway/src/osmo_gateway/http" / CODES_FILE
 
 
 def generated() -> dict[Path, str]:
     """Every file that follows from today's code."""
-    files = {PROTO / "subjects.md": subjects_page()}
+    codes = error_codes()
+    files = {
+        PROTO / "subjects.md": subjects_page(),
+        CODES: json.dumps(codes, indent=2) + "\n",
+        PROTO / "openapi.json": document_text(ENDPOINTS, codes),
+        PROTO / "asyncapi.json": asyncapi_text(),
+    }
     for family in FAMILIES:
         files[PROTO / "schemas" / f"{family.name}.json"] = schema_of(family)
     return files
@@ -114,11 +58,6 @@ def missing_samples() -> dict[Path, str]:
     return {
         path: sample_text(families[path.parent.name], member) for path, member in wanted.items() if not path.exists()
     }
-
-
-def tag_of(kind: type[msgspec.Struct]) -> str:
-    tag = kind.__struct_config__.tag
-    return str(tag) if tag is not None else kind.__name__
 
 
 # Schemas

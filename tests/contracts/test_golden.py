@@ -1,30 +1,18 @@
 """What old logs hold stays readable: every golden sample is decoded by today's code, and nothing of it is lost."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tools import gen
 
 from osmo_domain.commit import CommitCodec, UnknownEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _load_gen() -> Any:
-    spec = importlib.util.spec_from_file_location("osmo_tools_gen", ROOT / "tools" / "gen.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-gen = _load_gen()
 FAMILIES = {family.name: family for family in gen.FAMILIES}
 SAMPLES = sorted((ROOT / "proto" / "golden").glob("*/*.json"))
 

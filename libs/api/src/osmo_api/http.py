@@ -4,6 +4,7 @@ Datetimes are naive UTC (clients refuse an offset), durations float seconds, abs
 """
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
@@ -37,7 +38,7 @@ class Problem(Struct, frozen=True):
     type: str
     loc: tuple[str | int, ...]
     msg: str
-    input: object = None
+    input: Any = None
 
 
 class ProblemsAnswer(Struct, frozen=True):

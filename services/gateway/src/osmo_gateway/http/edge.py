@@ -28,7 +28,10 @@ GATEWAY: Final = web.RequestKey("gateway", Gateway)
 _USER: Final = re.compile(r"[^\s*>\x00-\x1f\x7f]{1,200}")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _FAILED: Final = 400
-_OPEN: Final = frozenset({"/health", "/api/version", "/client/version", "/api/auth/login"})
+OPEN: Final = frozenset({"/health", "/api/version", "/client/version", "/api/auth/login", "/api/openapi.json"})
+"""What needs no login."""
+
+USER_HEADER: Final = "x-osmo-user"
 
 
 class Edge:
@@ -84,13 +87,13 @@ class Edge:
 
     def _caller(self, request: web.Request) -> Caller:
         if not self._dev:
-            if request.path in _OPEN:
+            if request.path in OPEN:
                 return Caller()
             raise Rejected("access.no_login", "No login is configured and dev access is off.", http_status=403)
         headers = request.headers
-        user = headers.get("x-osmo-user", "")
+        user = headers.get(USER_HEADER, "")
         if user and not _USER.fullmatch(user):
-            raise Rejected("user.bad_name", "x-osmo-user is not a user name.")
+            raise Rejected("user.bad_name", f"{USER_HEADER} is not a user name.")
         return Caller(
             user=user or DEV_USER,
             named=bool(user),

@@ -1,7 +1,7 @@
 """Lists of workflows and of tasks."""
 
 from datetime import datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 from aiohttp import web
 from msgspec import Struct
@@ -84,8 +84,7 @@ async def list_workflows(request: web.Request, query: WorkflowsQuery) -> Answer[
     )
     gateway = gateway_of(request)
     await gateway.own_writes.visible(caller_of(request).user)
-    # its entries may be encoded already
-    return json_answer(cast("WorkflowListAnswer", await gateway.workflows.page(wanted)))
+    return json_answer(await gateway.workflows.page(wanted))
 
 
 @routes.get("/api/task")

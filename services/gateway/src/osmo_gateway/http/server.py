@@ -2,26 +2,18 @@
 
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Final
 
 from aiohttp import web
 
 from osmo_gateway.gateway import Gateway
-from osmo_gateway.http import (
-    app_routes,
-    backend_routes,
-    config_history_routes,
-    config_routes,
-    credential_routes,
-    list_routes,
-    misc_routes,
-    pool_routes,
-    submit_routes,
-    workflow_routes,
-)
 from osmo_gateway.http.edge import Edge
+from osmo_gateway.http.openapi import document_text, error_codes
+from osmo_gateway.http.openapi_routes import DOCUMENT
+from osmo_gateway.http.table import ENDPOINTS
 
 log = logging.getLogger("osmo.gateway.http")
 
@@ -34,20 +26,15 @@ _SHUTDOWN_S: Final = 3.0
 def make_app(gateway: Gateway, *, dev: bool, rng: random.Random) -> web.Application:
     edge = Edge(gateway, dev=dev, max_bytes=MAX_BYTES, rng=rng)
     app = web.Application(middlewares=[edge.middleware], client_max_size=MAX_BYTES)
-    for module in (
-        misc_routes,
-        list_routes,
-        workflow_routes,
-        submit_routes,
-        pool_routes,
-        credential_routes,
-        backend_routes,
-        app_routes,
-        config_history_routes,
-        config_routes,
-    ):
-        app.add_routes([endpoint.route() for endpoint in module.routes])
+    document: Callable[[], bytes] = _document
+    app[DOCUMENT] = document
+    app.add_routes([endpoint.route() for endpoint in ENDPOINTS])
     return app
+
+
+@cache
+def _document() -> bytes:
+    return document_text(ENDPOINTS, error_codes()).encode()
 
 
 @asynccontextmanager
