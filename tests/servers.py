@@ -104,6 +104,11 @@ class PostgresServer:
     directory: Path
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         cluster = self.directory / "cluster"
         if not cluster.exists():

@@ -27,11 +27,23 @@ async def reads(bench: Bench) -> list[Row]:
     await bench.submit_many(spec("reads", run_seconds=3600), 1, clients=1)
     await bench.submit_many(spec("many", run_seconds=3600), bench.scaled(1_000), clients=8)
     version = await _read(bench, "GET version", "/api/version", 8_000, 8, bare[8])
-    return [version] + [
+    rows = [
         await _read(bench, what, path, bar if clients > 1 else None, clients, bare[clients])
         for what, path, bar in READS
         for clients in (1, 8, 32)
     ]
+    return [version, *rows, await _small_beside_large(bench)]
+
+
+async def _small_beside_large(bench: Bench) -> Row:
+    """What one client that asks small questions has to wait for among those that ask large ones."""
+    (_, lists, _), (_, query, _) = READS[1:3]
+    async with asyncio.TaskGroup() as together:
+        large = together.create_task(bench.load("GET", lists, clients=8))
+        small = together.create_task(bench.load("GET", query, clients=1))
+    return _row(
+        "query, 1 client, beside 8 that list 1,000", small.result(), None, f"{large.result().per_second:,.0f} lists/s"
+    )
 
 
 async def _read(bench: Bench, what: str, path: str, bar: float | None, clients: int, bare: Loaded) -> Row:

@@ -1,7 +1,7 @@
 """Requests per second of a gateway over real servers: `python -m tests.bench.gateway_requests [--stored 20000] [--clients 1 8] [--only query]`.
 
 Every process runs as it does in an installation. In the same run, on the same machine: bare aiohttp, and aiohttp with asyncpg and one row by
-name. The figures mean something as ratios to those. CPU is that of gateway + submit.
+name. The figures mean something as ratios to those. CPU is that of gateway + submit + PostgreSQL, each with its children.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
+import psutil
 import uvloop
 from aiohttp import web
 from tests.bench.http_load import get, measure, post
@@ -55,7 +56,8 @@ def main() -> None:
     with running_nats() as nats, running_postgres() as postgres, contextlib.ExitStack() as stack:
         uvloop.run(fill(nats.url, options.stored))
         database = postgres.create_database("osmo")
-        house = stack.enter_context(gateway_and_submit(nats.url, database))
+        port, services = stack.enter_context(gateway_and_submit(nats.url, database))
+        house = port, (*services, postgres.pid)
         alone = stack.enter_context(bare(database))
         for name, requests in questions(options.stored).items():
             if options.only in name or name.startswith("bare"):
@@ -85,8 +87,9 @@ def show(
 
 
 def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of a process and its children, those that are over included."""
+    process = psutil.Process(pid)
+    return sum(sum(one.cpu_times()[:4]) for one in (process, *process.children(recursive=True)))
 
 
 def questions(stored: int) -> Mapping[str, Sequence[bytes]]:
@@ -103,6 +106,13 @@ def questions(stored: int) -> Mapping[str, Sequence[bytes]]:
             get("/api/workflow?all_pools=true&order=DESC&limit=20", x_osmo_user=f"u{n}") for n in range(10)
         ],
         "list 1000": [get("/api/workflow?all_pools=true&order=DESC&limit=1000")],
+        "list 1000, running": [get("/api/workflow?all_pools=true&order=DESC&limit=1000&statuses=RUNNING")],
+        "list 20, no two the same": [
+            get(
+                f"/api/workflow?all_pools=true&order=DESC&limit=20&submitted_before={T0 + timedelta(seconds=n):%Y-%m-%dT%H:%M:%S}"
+            )
+            for n in range(20, stored)
+        ],
         "task list 20": [get("/api/task?all_pools=true&all_users=true&limit=20")],
         "task list 20, running": [get("/api/task?all_pools=true&all_users=true&limit=20&statuses=RUNNING")],
         "pool quota": [get("/api/pool_quota")],

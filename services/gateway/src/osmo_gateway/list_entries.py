@@ -15,6 +15,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 Origin = tuple[str | None, str | None]
 """Owner and name of an app."""
+_OF_NO_APP: Final[Mapping[str, Origin]] = {}
 
 
 class Entry(Struct, frozen=True):
@@ -27,7 +28,7 @@ class Entry(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        return len(self.encoded) + 300
+        return len(self.encoded) + 500
 
 
 class WorkflowPage(Struct, frozen=True):
@@ -43,7 +44,7 @@ class WorkflowPage(Struct, frozen=True):
 
 
 def encoded_entry(row: WorkflowSummary, links: Links, origin: Origin) -> Entry:
-    origins = {row.app_uuid: origin} if row.app_uuid else {}
+    origins = {row.app_uuid: origin} if row.app_uuid else _OF_NO_APP
     entry = list_entry(row, links, row.submitted_at, origin)
     if row.ended_at is not None:
         return Entry(_ENCODER.encode(entry), (), origins)
