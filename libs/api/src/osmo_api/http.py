@@ -4,9 +4,9 @@ Datetimes are naive UTC (clients refuse an offset), durations float seconds, abs
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 # --- errors ------------------------------------------------------------------------------------------------------------------
 
@@ -324,6 +324,10 @@ class TaskEntry(Struct, frozen=True):
     lead: bool
 
 
+EncodedReason = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Reason"})]
+"""A Reason (proto/openapi.json) as the scheduler said it."""
+
+
 class GroupEntry(Struct, frozen=True):
     name: str
     status: str
@@ -336,7 +340,7 @@ class GroupEntry(Struct, frozen=True):
     downstream_groups: list[str] | None
     failure_message: str | None
     tasks: list[TaskEntry]
-    pending_reason: Raw | UnsetType = UNSET
+    pending_reason: EncodedReason | UnsetType = UNSET
     """Ours: why the group waits, as `WhyGroup.reason`; absent when it does not, or when the scheduler does not answer at once."""
 
 
@@ -388,7 +392,7 @@ class WhyGroup(Struct, frozen=True):
 
     name: str
     status: str
-    reason: Raw
+    reason: EncodedReason
 
 
 class WhyAnswer(Struct, frozen=True):

@@ -9,7 +9,7 @@ from osmo_domain.configuration.refusals import shaped, words
 from osmo_domain.configuration.settings_shapes import ServiceConfig, WorkflowConfig
 from osmo_domain.configuration.shapes import BackendConfig, BackendTest, PoolConfig, Role
 
-_SHAPES: Final[dict[ConfigType, Any]] = {
+SHAPES: Final[dict[ConfigType, Any]] = {
     ConfigType.SERVICE: ServiceConfig,
     ConfigType.WORKFLOW: WorkflowConfig,
     ConfigType.BACKEND: BackendConfig,
@@ -24,7 +24,7 @@ _NAMED: Final = frozenset({ConfigType.POOL, ConfigType.BACKEND_TEST, ConfigType.
 
 def normal(kind: ConfigType, name: str, value: Any) -> Any:
     """Refused with `config.bad_shape` where it has no such shape."""
-    shape = _SHAPES.get(kind)
+    shape = SHAPES.get(kind)
     if shape is None:
         return value
     if kind in _NAMED and isinstance(value, dict) and not value.get("name"):
@@ -34,4 +34,4 @@ def normal(kind: ConfigType, name: str, value: Any) -> Any:
 
 def default_of(kind: ConfigType) -> Any:
     """The object of a single type before anybody wrote it."""
-    return msgspec.to_builtins(_SHAPES[kind]())
+    return msgspec.to_builtins(SHAPES[kind]())

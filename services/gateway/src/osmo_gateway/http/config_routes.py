@@ -1,15 +1,17 @@
 """Config objects: services, workflows, backends, pools and their platforms, templates, validations, tests, roles (reference api.md, 1.9)."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from aiohttp import web
 from msgspec import UNSET, Struct
 
 from osmo_api.http import Problem
 from osmo_domain.configuration.decide import Note
-from osmo_domain.configuration.kinds import ConfigType, single_name
+from osmo_domain.configuration.kinds import SINGLE, ConfigType, single_name
+from osmo_domain.configuration.normal import SHAPES
+from osmo_domain.configuration.shapes import Assertions, BackendConfig, BackendTest, PlatformConfig, PoolConfig, Role
 from osmo_gateway.http.answers import Answer, json_answer
-from osmo_gateway.http.endpoints import Routes
+from osmo_gateway.http.endpoints import Routes, like
 from osmo_gateway.http.params import BadRequest
 from osmo_gateway.http.routing import caller_of, gateway_of, part
 
@@ -20,9 +22,25 @@ _PLAIN: Final = "/api/configs/{kind:pod_template|group_template|resource_validat
 _POOL: Final = "/api/configs/pool"
 _PLATFORM: Final = "/api/configs/pool/{pool}/platform"
 
+_SINGLES: Final = {single_name(kind): SHAPES[kind] for kind in SINGLE}
+_ONE: Final[dict[str, Any]] = {
+    "pod_template": dict[str, Any],
+    "group_template": dict[str, Any],
+    "resource_validation": Assertions,
+    "backend_test": BackendTest,
+    "role": Role,
+}
+_ALL: Final[dict[str, Any]] = {
+    "pod_template": dict[str, dict[str, Any]],
+    "group_template": dict[str, dict[str, Any]],
+    "resource_validation": dict[str, Assertions],
+    "backend_test": dict[str, BackendTest],
+    "role": list[Role],
+}
+
 
 class WriteBody(Struct):
-    """What writes carry: the object or objects, or what to change of one, and what to say about it."""
+    """What writes carry: the object or objects, as a read of the same path shows them, or what to change of one; and what to say about it."""
 
     configs: Any = UNSET
     configs_dict: Any = UNSET
@@ -72,23 +90,23 @@ class PoolsQuery(PoolQuery, frozen=True):
 
 
 class BackendConfigsAnswer(Struct, frozen=True):
-    backends: list[dict[str, Any]]
+    backends: list[Annotated[Any, like(BackendConfig)]]
 
 
 class PoolConfigsAnswer(Struct, frozen=True):
-    pools: dict[str, Any]
+    pools: dict[str, Annotated[Any, like(PoolConfig)]]
 
 
 # The two that are one object each
 
 
-@routes.get(_SINGLE)
+@routes.get(_SINGLE, shown=_SINGLES)
 async def single(request: web.Request) -> Answer[Any]:
     """The one object of this type; its secrets are stars."""
     return json_answer(gateway_of(request).config_reads.single(_kind(request)))
 
 
-@routes.put(_SINGLE)
+@routes.put(_SINGLE, shown=_SINGLES)
 async def put_single(request: web.Request, body: WriteBody) -> Answer[Any]:
     """Put the whole object in place of the one that is there."""
     kind, gateway = _kind(request), gateway_of(request)
@@ -96,7 +114,7 @@ async def put_single(request: web.Request, body: WriteBody) -> Answer[Any]:
     return json_answer(gateway.config_reads.single(kind))
 
 
-@routes.patch(_SINGLE)
+@routes.patch(_SINGLE, shown=_SINGLES)
 async def patch_single(request: web.Request, body: WriteBody) -> Answer[Any]:
     """Change what the patch has of the object."""
     kind, gateway = _kind(request), gateway_of(request)
@@ -113,7 +131,7 @@ async def backends(request: web.Request) -> Answer[BackendConfigsAnswer]:
     return json_answer(BackendConfigsAnswer(gateway_of(request).config_reads.backends()))
 
 
-@routes.get("/api/configs/backend/{name}")
+@routes.get("/api/configs/backend/{name}", shown={"": BackendConfig})
 async def backend(request: web.Request) -> Answer[dict[str, Any]]:
     """The configuration of one backend, and what its agent says of it."""
     return json_answer(gateway_of(request).config_reads.backend(part(request, "name")))
@@ -154,7 +172,7 @@ async def put_pools(request: web.Request, body: WriteBody) -> Answer[None]:
     return json_answer(None)
 
 
-@routes.get(_POOL + "/{name}")
+@routes.get(_POOL + "/{name}", shown={"": PoolConfig})
 async def pool(request: web.Request, query: PoolQuery) -> Answer[dict[str, Any]]:
     """The configuration of one pool."""
     return json_answer(gateway_of(request).config_reads.pool(part(request, "name"), verbose=query.verbose))
@@ -166,7 +184,7 @@ async def put_pool(request: web.Request, body: WriteBody) -> Answer[None]:
     return await _put_one(request, body, ConfigType.POOL)
 
 
-@routes.patch(_POOL + "/{name}")
+@routes.patch(_POOL + "/{name}", shown={"": PoolConfig})
 async def patch_pool(request: web.Request, body: WriteBody) -> Answer[dict[str, Any]]:
     """Change what the patch has of a pool."""
     await _patch_one(request, body, ConfigType.POOL)
@@ -187,13 +205,13 @@ async def rename_pool(request: web.Request, body: WriteBody) -> Answer[None]:
     return json_answer(None)
 
 
-@routes.get(_PLATFORM)
+@routes.get(_PLATFORM, shown={"": dict[str, PlatformConfig]})
 async def platforms(request: web.Request, query: PoolQuery) -> Answer[dict[str, Any]]:
     """The platforms of a pool, by name."""
     return json_answer(gateway_of(request).config_reads.platforms(part(request, "pool"), verbose=query.verbose))
 
 
-@routes.get(_PLATFORM + "/{name}")
+@routes.get(_PLATFORM + "/{name}", shown={"": PlatformConfig})
 async def platform(request: web.Request, query: PoolQuery) -> Answer[Any]:
     """One platform of a pool."""
     reads = gateway_of(request).config_reads
@@ -221,7 +239,7 @@ async def rename_platform(request: web.Request, body: WriteBody) -> Answer[None]
 # Templates, validations, tests, roles: maps of names to objects (roles: a list)
 
 
-@routes.get(_PLAIN)
+@routes.get(_PLAIN, shown=_ALL)
 async def plain(request: web.Request) -> Answer[Any]:
     """Every object of this type: a map of names to objects; a list for roles."""
     kind = _kind(request)
@@ -244,7 +262,7 @@ def _by_name(listed: Any) -> dict[str, Any]:
     return {str(one["name"]): one for one in listed}
 
 
-@routes.get(_PLAIN + "/{name}")
+@routes.get(_PLAIN + "/{name}", shown=_ONE)
 async def one(request: web.Request) -> Answer[Any]:
     """One object of this type."""
     return json_answer(gateway_of(request).config_reads.one(_kind(request), part(request, "name")))
@@ -256,7 +274,7 @@ async def put_one(request: web.Request, body: WriteBody) -> Answer[None]:
     return await _put_one(request, body, _kind(request))
 
 
-@routes.patch("/api/configs/{kind:backend_test}/{name}")
+@routes.patch("/api/configs/{kind:backend_test}/{name}", shown=_ONE)
 async def patch_test(request: web.Request, body: WriteBody) -> Answer[Any]:
     """Change what the patch has of a test of backends."""
     kind = await _patch_one(request, body, ConfigType.BACKEND_TEST)

@@ -6,12 +6,13 @@ text that is streamed.
 """
 
 import types
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from aiohttp import web
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from osmo_api.http import Problem
 from osmo_gateway.http.params import BadRequest, read_body
@@ -19,6 +20,11 @@ from osmo_gateway.http.query import parameters_of, read_query
 
 Handler = Callable[..., Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=Handler)
+Shown = Mapping[str, Any]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+SCHEMAS: Final = "#/components/schemas/{name}"
 
 _TAKEN: Final = {"request", "_", "query", "body"}
 
@@ -40,7 +46,11 @@ class Body:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method of one path."""
+    """One method of one path.
+
+    `shown` is what the JSON is like, by the word of the path (`""` where it has none), where the annotation can only say that it is some JSON.
+    `headers` are those that the handler reads, with what they mean.
+    """
 
     method: str
     path: str
@@ -48,6 +58,8 @@ class Endpoint:
     query: type[Struct] | None
     body: Body | None
     answers: tuple[Any, ...]
+    shown: Shown = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """What aiohttp calls."""
@@ -73,27 +85,34 @@ class Routes:
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._endpoints)
 
-    def get(self, path: str) -> Callable[[H], H]:
-        return self._adding("GET", path)
+    def get(self, path: str, shown: Shown = _NOTHING) -> Callable[[H], H]:
+        return self._adding("GET", path, shown)
 
-    def post(self, path: str) -> Callable[[H], H]:
-        return self._adding("POST", path)
+    def post(self, path: str, headers: Mapping[str, str] = _NOTHING) -> Callable[[H], H]:
+        return self._adding("POST", path, headers=headers)
 
-    def put(self, path: str) -> Callable[[H], H]:
-        return self._adding("PUT", path)
+    def put(self, path: str, shown: Shown = _NOTHING) -> Callable[[H], H]:
+        return self._adding("PUT", path, shown)
 
-    def patch(self, path: str) -> Callable[[H], H]:
-        return self._adding("PATCH", path)
+    def patch(self, path: str, shown: Shown = _NOTHING) -> Callable[[H], H]:
+        return self._adding("PATCH", path, shown)
 
     def delete(self, path: str) -> Callable[[H], H]:
         return self._adding("DELETE", path)
 
-    def _adding(self, method: str, path: str) -> Callable[[H], H]:
+    def _adding(
+        self, method: str, path: str, shown: Shown = _NOTHING, headers: Mapping[str, str] = _NOTHING
+    ) -> Callable[[H], H]:
         def add(handler: H) -> H:
-            self._endpoints.append(endpoint_of(method, path, handler))
+            self._endpoints.append(replace(endpoint_of(method, path, handler), shown=shown, headers=headers))
             return handler
 
         return add
+
+
+def like(kind: type[Struct]) -> Meta:
+    """For a field that holds some JSON: it is like this Struct, which is the `shown` of some endpoint."""
+    return Meta(extra_json_schema={"$ref": SCHEMAS.format(name=kind.__name__)})
 
 
 def endpoint_of(method: str, path: str, handler: Handler) -> Endpoint:

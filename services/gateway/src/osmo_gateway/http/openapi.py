@@ -15,9 +15,10 @@ from msgspec import Struct
 
 from osmo_api.http import ErrorAnswer, ProblemsAnswer, ServerErrorAnswer
 from osmo_domain.errors import ErrorCode
+from osmo_domain.pending import Reason
 from osmo_gateway.http.answers import JSON, TEXT, Answer, TextAnswer
 from osmo_gateway.http.edge import OPEN, USER_HEADER
-from osmo_gateway.http.endpoints import Endpoint
+from osmo_gateway.http.endpoints import SCHEMAS, Endpoint
 from osmo_gateway.http.query import LARGEST
 from osmo_gateway.http.routing import STREAMED
 from osmo_gateway.version import VERSION
@@ -27,7 +28,6 @@ Json = dict[str, Any]
 CODES_FILE: Final = "error_codes.json"
 """Beside this module; `make gen` collects it from the code that refuses."""
 
-_SCHEMAS: Final = "#/components/schemas/{name}"
 _CHOICE: Final = re.compile(r"\{(\w+):([\w|]+)\}")
 _PART: Final = re.compile(r"\{(\w+)\}")
 _ERRORS: Final = {
@@ -110,8 +110,8 @@ def _operation(one: Endpoint, shape: Shape, schemas: "_Schemas") -> Json:
         "operationId": _name(one, shape),
         "summary": said[0],
         "tags": [_tag(one)],
-        "parameters": [*map(_part, shape.parts), *_query(one, schemas)],
-        "responses": {"200": _answered(one, schemas), **{status: _ref_error(status) for status in _ERRORS}},
+        "parameters": [*map(_part, shape.parts), *_query(one, schemas), *_headers(one)],
+        "responses": {"200": _answered(one, shape, schemas), **{status: _ref_error(status) for status in _ERRORS}},
     }
     if described:
         operation["description"] = described
@@ -149,6 +149,11 @@ def _query(one: Endpoint, schemas: "_Schemas") -> Iterator[Json]:
         yield {**parameter, "schema": schema}
 
 
+def _headers(one: Endpoint) -> Iterator[Json]:
+    for name, about in one.headers.items():
+        yield {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+
+
 def _without_null(schema: Json) -> Json:
     """A parameter cannot be null, only absent. A reference is kept apart, so that a default may stand beside it."""
     options = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
@@ -163,14 +168,14 @@ def _query_words(query: type[Struct] | None) -> str:
     return ""
 
 
-def _answered(one: Endpoint, schemas: "_Schemas") -> Json:
+def _answered(one: Endpoint, shape: Shape, schemas: "_Schemas") -> Json:
     content: Json = {}
     for hint in one.answers:
         if hint is TextAnswer:
             content[TEXT] = {"schema": {"type": "string"}}
         elif get_origin(hint) is not Answer:
             content[STREAMED] = {"schema": {"type": "string", "description": "Lines, as they come."}}
-    json_kinds = [schemas.of(kind) for kind in _json_kinds(one)]
+    json_kinds = [schemas.of(kind) for kind in _json_kinds(one, shape)]
     if json_kinds:
         content[JSON] = {"schema": json_kinds[0] if len(json_kinds) == 1 else {"anyOf": json_kinds}}
     return {
@@ -179,8 +184,10 @@ def _answered(one: Endpoint, schemas: "_Schemas") -> Json:
     }
 
 
-def _json_kinds(one: Endpoint) -> Iterator[Any]:
-    return (get_args(hint)[0] for hint in one.answers if get_origin(hint) is Answer)
+def _json_kinds(one: Endpoint, shape: Shape) -> list[Any]:
+    if one.shown:
+        return [one.shown["".join(shape.words)]]
+    return [get_args(hint)[0] for hint in one.answers if get_origin(hint) is Answer]
 
 
 def _ref_error(status: str) -> Json:
@@ -211,8 +218,10 @@ class _Schemas:
     """The schemas of every type that is asked or answered, those of Structs and enumerations by reference."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        kinds = [kind for one in endpoints for kind in _kinds(one)] + [kind for _, kind, _ in _ERRORS.values()]
-        found, self.components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
+        kinds = (
+            [kind for one in endpoints for kind in _kinds(one)] + [kind for _, kind, _ in _ERRORS.values()] + [Reason]
+        )
+        found, self.components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)
         self._by_kind = dict(zip(map(repr, kinds), found, strict=True))
 
     def of(self, kind: Any) -> Json:
@@ -224,7 +233,8 @@ def _kinds(one: Endpoint) -> Iterator[Any]:
         yield from (field.type for field in msgspec.structs.fields(one.query))
     if one.body is not None:
         yield one.body.kind
-    yield from _json_kinds(one)
+    for shape in shapes_of(one.path):
+        yield from _json_kinds(one, shape)
 
 
 def _with_codes(components: Json, codes: Sequence[str]) -> Json:

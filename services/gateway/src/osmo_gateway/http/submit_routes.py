@@ -1,5 +1,7 @@
 """Requests that change something: submit, restart, cancel, tag."""
 
+from typing import Final
+
 from aiohttp import web
 from msgspec import Struct
 
@@ -12,6 +14,8 @@ from osmo_gateway.http.endpoints import Routes
 from osmo_gateway.http.routing import caller_of, gateway_of, part
 
 routes = Routes()
+
+_IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
 class SubmitQuery(Struct, frozen=True):
@@ -37,9 +41,12 @@ class TagQuery(Struct, frozen=True):
     remove: tuple[str, ...] = ()
 
 
-@routes.post("/api/pool/{pool}/workflow")
+@routes.post(
+    "/api/pool/{pool}/workflow",
+    headers={_IDEMPOTENCY_KEY: "A submission with the key of an earlier one gets its answer."},
+)
 async def submit(request: web.Request, query: SubmitQuery, body: SubmitBody | None) -> Answer[SubmitAnswer]:
-    """Submit a workflow; the answer comes when it is stored. The header `Idempotency-Key` makes a repetition return the first answer."""
+    """Submit a workflow; the answer comes when it is stored."""
     source = query.workflow_id
     if (body is None) == (source is None):
         said = "A submission needs either a workflow file in its body or the id of an earlier workflow, and not both."
@@ -60,7 +67,7 @@ async def submit(request: web.Request, query: SubmitQuery, body: SubmitBody | No
             dry_run=query.dry_run,
             validation_only=query.validation_only,
             roles=caller.roles,
-            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            idempotency_key=request.headers.get(_IDEMPOTENCY_KEY, ""),
             app_uuid=query.app_uuid,
             app_version=query.app_version,
         )
