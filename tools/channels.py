@@ -48,15 +48,15 @@ PIECE = Text(
 CHANNELS = (
     Channel(
         "workflow", address(s.workflow), "The commits of one workflow: what is true of it.",
-        ("workflow-event",), ("submit", "scheduler"), ("scheduler", "gateway", "submit", "data"),
+        ("workflow-event",), ("submit", "scheduler"), ("scheduler", "gateway", "submit", "data", "log-router"),
     ),
     Channel(
         "report", address(s.report), "What the control container of a task said.",
-        ("report",), ("log-router",), ("scheduler",),
+        ("report",), ("log-router",), ("scheduler", "log-router"),
     ),
     Channel(
         "cluster", address(s.cluster), "What an agent saw: nodes, pods, events of Kubernetes, its heartbeat.",
-        ("cluster-fact",), (AGENT,), ("scheduler", "gateway"),
+        ("cluster-fact",), (AGENT,), ("scheduler", "gateway", "submit"),
     ),
     Channel(
         "command", address(s.command), "What an agent is to do, in order; carrying it out twice changes nothing.",

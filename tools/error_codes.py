@@ -1,7 +1,8 @@
 """The stable codes of refusals that a caller of the HTTP API may see, collected from the calls that refuse.
 
 A code is the first text of such a call that looks like one (`spec.unknown_key`), or the first text of a call to a function that puts its own prefix
-before it (`refused("in_use")` is `config.in_use`). Where a part of it is worked out, a star stands for that part.
+before it (`refused("in_use")` is `config.in_use`), or what a variable called `code` or `_CODES` is made of. Where a part of it is worked out, a star
+stands for that part.
 """
 
 import ast
@@ -20,6 +21,7 @@ ELSEWHERE = ("osmo_domain/replay/",)
 
 REFUSING = frozenset({"Rejected", "Refused", "Problem", "refused", "_refused", "_at", "within"})
 CODE = re.compile(r"[a-z]+\.[a-z0-9_*]+")
+NAMED = re.compile(r"_?codes?", re.IGNORECASE)
 WORD = re.compile(r"[a-z0-9_]+\*?")
 
 
@@ -45,6 +47,10 @@ def codes_in(path: Path) -> Iterator[str]:
             yield prefixes[name] + said[0]
         elif name in REFUSING:
             yield from [text for text in said if CODE.fullmatch(text)][:1]
+    for node in ast.walk(tree):
+        target, value = assigned(node)
+        if NAMED.fullmatch(target):
+            yield from filter(CODE.fullmatch, values_of(value))
 
 
 def text_of(node: ast.expr, texts: dict[str, str]) -> str:
@@ -60,19 +66,34 @@ def text_of(node: ast.expr, texts: dict[str, str]) -> str:
 
 def module_texts(tree: ast.Module) -> dict[str, str]:
     """Texts that have a name of their own at the top of the module."""
-    found: dict[str, str] = {}
-    for node in tree.body:
-        target = (
-            node.targets[0]
-            if isinstance(node, ast.Assign)
-            else node.target
-            if isinstance(node, ast.AnnAssign)
-            else None
-        )
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
-            found[target.id] = value.value
-    return found
+    named = dict(map(assigned, tree.body))
+    return {
+        name: node.value
+        for name, node in named.items()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def assigned(node: ast.AST) -> tuple[str, ast.expr | None]:
+    """The name and the value of an assignment; no name for anything else."""
+    match node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
+        ):
+            return name, value
+    return "", None
+
+
+def values_of(node: ast.expr | None) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.Dict(values=values):
+            for value in values:
+                yield from values_of(value)
+        case ast.IfExp(body=one, orelse=other):
+            yield from values_of(one)
+            yield from values_of(other)
 
 
 def own_prefixes(tree: ast.Module) -> dict[str, str]:

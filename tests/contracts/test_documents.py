@@ -115,6 +115,8 @@ def test_refusals_have_their_stable_codes() -> None:
     assert refusal["code"]["x-codes"] == error_codes()
     assert "NOTFOUND" in refusal["error_code"]["enum"]
     known = {
+        "data.no_bucket",
+        "data.no_storage",
         "spec.unknown_key",
         "workflow.unknown",
         "config.in_use",

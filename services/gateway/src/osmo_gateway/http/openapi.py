@@ -40,7 +40,8 @@ _MOMENT: Final = "A date and time (ISO 8601); without an offset it is UTC."
 _ABOUT: Final = """The HTTP API of osmo, made from its code.
 
 Every path also takes HEAD where it takes GET. Datetimes in answers are UTC and have no offset, durations are seconds, amounts of memory and storage
-of tasks are GiB. Every answer names its request in the header `x-request-id`, which a client may choose.
+of tasks are GiB. Every answer names its request in the header `x-request-id`, which a client may choose. A client that says its version in
+`x-osmo-client-version` is told in `x-osmo-warning` (base64) where it is older than the service.
 
 Logs and events are streamed as text, a line at a time, for as long as the workflow runs; they end by themselves. There is no WebSocket here: the
 control containers of tasks speak WebSocket with log-router, which AsyncAPI describes (asyncapi.json beside this document)."""
