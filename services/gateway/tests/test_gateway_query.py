@@ -5,12 +5,10 @@ from enum import StrEnum
 from typing import Annotated
 
 import pytest
-from aiohttp import web
 from msgspec import Struct
 from multidict import MultiDict
 
 from osmo_domain.errors import Rejected
-from osmo_gateway.http.endpoints import endpoint_of
 from osmo_gateway.http.params import BadRequest
 from osmo_gateway.http.query import read_query, within
 
@@ -79,11 +77,3 @@ def test_what_is_out_of_its_bounds_is_refused_with_their_code(name: str, value: 
     with pytest.raises(Rejected) as caught:
         read(("word", "w"), (name, value))
     assert (caught.value.code, caught.value.message) == (code, said)
-
-
-def test_a_handler_takes_nothing_that_no_endpoint_has() -> None:
-    async def handler(request: web.Request, params: Everything) -> web.StreamResponse:
-        return web.Response()
-
-    with pytest.raises(TypeError, match="params"):
-        endpoint_of("GET", "/", handler)
