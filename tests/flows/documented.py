@@ -2,11 +2,15 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import nats
 from jsonschema import Draft202012Validator
+from nats.aio.msg import Msg
 
 Json = dict[str, Any]
 
@@ -81,19 +85,40 @@ class Channels:
 
     document: Json
 
-    def of(self, subject: str) -> list[Json]:
-        """The messages that may be on a subject."""
-        named = {one["address"]: one for one in self.document["channels"].values() if one["address"]}
-        for address in sorted(named, key=lambda one: one.count("{")):
-            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^.]+", re.escape(address)), subject):
-                names = named[address]["messages"]
-                return [self.document["components"]["messages"][name] for name in names]
+    def name(self, subject: str) -> str:
+        named = {name: one["address"] for name, one in self.document["channels"].items() if one["address"]}
+        for name in sorted(named, key=lambda one: named[one].count("{")):
+            if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^.]+", re.escape(named[name])), subject):
+                return name
         raise AssertionError(f"nothing is said about {subject}")
 
-    def check(self, subject: str, data: bytes) -> None:
-        """The message is one of those that may be there."""
-        messages = self.of(subject)
-        if any("payload" not in one for one in messages):
-            return
-        options = [one["payload"] for one in messages]
-        check(json.loads(data), {"anyOf": options, "components": closed(self.document["components"])})
+    def check(self, channel: str, data: bytes) -> None:
+        """The message is one of those that may be on this channel."""
+        names = self.document["channels"][channel]["messages"]
+        messages = [self.document["components"]["messages"][name] for name in names]
+        if all("payload" in one for one in messages):
+            options = [one["payload"] for one in messages]
+            check(json.loads(data), {"anyOf": options, "components": closed(self.document["components"])})
+
+
+@dataclass
+class Replies:
+    """Questions that were overheard, and their answers."""
+
+    asked: dict[str, str] = field(default_factory=dict)
+    answered: list[tuple[str, bytes]] = field(default_factory=list)
+
+    async def on_message(self, message: Msg) -> None:
+        if message.subject.startswith("osmo.rpc."):
+            self.asked[message.reply] = message.subject
+        elif message.subject in self.asked and message.data:
+            self.answered.append((self.asked[message.subject], message.data))
+
+
+@asynccontextmanager
+async def overheard(nats_url: str) -> AsyncIterator[Replies]:
+    replies = Replies()
+    async with await nats.connect(nats_url) as listening:
+        await listening.subscribe(">", cb=replies.on_message)
+        await listening.flush()
+        yield replies

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.flows.documented import Answers, Channels, answers_of
+from tests.flows.documented import Answers, Channels, answers_of, overheard
 from tests.flows.house import open_house
 from tests.flows.person import OVER_WITHIN_S, Person, person, spec, task
 
@@ -155,14 +155,23 @@ def wrong_values(answers: Answers, parameter: dict[str, Any]) -> list[tuple[str,
 
 
 async def test_every_message_of_a_workflow_is_as_described(nats_url: str, database_url: str, tmp_path: Path) -> None:
+    """From its submission to its end, with questions about it, and a refused one."""
     channels = Channels(json.loads((PROTO / "asyncapi.json").read_text()))
-    async with open_house(nats_url, database_url, tmp_path) as house, person(house.url, "ada") as ada:
-        text = (ROOT / "examples/pipeline.yaml").read_text()
-        name = await ada.submit(text, pool="default")
+    async with (
+        open_house(nats_url, database_url, tmp_path) as house,
+        overheard(nats_url) as replies,
+        person(house.url, "ada") as ada,
+    ):
+        name = await ada.submit((ROOT / "examples/pipeline.yaml").read_text(), pool="default")
+        await ada.http.get(f"/api/workflow/{name}/why")
         assert (await ada.over(name)).status == "COMPLETED"
         await ada.http.post(f"/api/workflow/{name}/cancel")
+        await ada.http.get("/api/credentials")
         heard = list(house.tap.heard)
     for one in heard:
-        channels.check(one.subject, one.data)
+        channels.check(channels.name(one.subject), one.data)
     families = {one.subject.split(".")[1] for one in heard}
     assert families >= {"workflow", "report", "cluster", "command", "log", "config", "name", "rpc", "lease"}
+    for subject, data in replies.answered:
+        channels.check(f"{channels.name(subject)}_reply", data)
+    assert {subject for subject, _ in replies.answered} >= {"osmo.rpc.submit", "osmo.rpc.data", "osmo.rpc.scheduler.0"}
