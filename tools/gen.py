@@ -24,7 +24,8 @@ from tools.families import FAMILIES, Family, tag_of
 from osmo_domain.commit import Commit
 from osmo_eventlog import subjects
 from osmo_eventlog.streams import STREAMS, StreamSpec
-from osmo_gateway.http.openapi import CODES_FILE, document_text
+from osmo_gateway.http.openapi import document_text
+from osmo_gateway.http.openapi_schemas import CODES_FILE
 from osmo_gateway.http.table import ENDPOINTS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,7 +22,9 @@ from osmo_eventlog.memory import MemoryServer
 from osmo_eventlog.streams import BUCKETS, STREAMS
 from osmo_gateway.app import open_app
 from osmo_gateway.http.endpoints import Endpoint
-from osmo_gateway.http.openapi import document, document_text, error_codes, shapes_of
+from osmo_gateway.http.openapi import document, document_text
+from osmo_gateway.http.openapi_schemas import error_codes
+from osmo_gateway.http.openapi_shapes import shapes_of
 from osmo_gateway.http.server import make_app
 from osmo_gateway.http.table import ENDPOINTS
 from osmo_gateway.settings import Settings

@@ -11,6 +11,7 @@ import aiohttp
 import nats
 from jsonschema import Draft202012Validator
 from nats.aio.msg import Msg
+from tests.flows.person import OVER_WITHIN_S
 
 Json = dict[str, Any]
 
@@ -113,6 +114,19 @@ class Replies:
             self.asked[message.reply] = message.subject
         elif message.subject in self.asked and message.data:
             self.answered.append((self.asked[message.subject], message.data))
+
+
+async def served_subjects(nats_url: str, at_least: set[str]) -> set[str]:
+    """What the services that are there say that they answer (NATS services API), once these are among it."""
+    found: set[str] = set()
+    async with await nats.connect(nats_url) as asking:
+        inbox = asking.new_inbox()
+        answers = await asking.subscribe(inbox)
+        await asking.publish("$SRV.INFO", reply=inbox)
+        while not at_least <= found:
+            answer = await answers.next_msg(timeout=OVER_WITHIN_S)
+            found |= {endpoint["subject"] for endpoint in json.loads(answer.data)["endpoints"]}
+    return found
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.flows.documented import Answers, Channels, answers_of, overheard
+from tests.flows.documented import Answers, Channels, answers_of, overheard, served_subjects
 from tests.flows.house import open_house
 from tests.flows.person import OVER_WITHIN_S, Person, person, spec, task
 
@@ -168,6 +168,15 @@ async def test_every_message_of_a_workflow_is_as_described(nats_url: str, databa
         await ada.http.post(f"/api/workflow/{name}/cancel")
         await ada.http.get("/api/credentials")
         heard = list(house.tap.heard)
+        questions = {
+            "osmo.rpc.submit",
+            "osmo.rpc.data",
+            "osmo.rpc.scheduler.0",
+            "osmo.rpc.agent.*",
+            "osmo.rpc.window.*",
+        }
+        for subject in await served_subjects(nats_url, questions):
+            assert f"{channels.name(subject)}_reply" in channels.document["channels"]
     for one in heard:
         channels.check(channels.name(one.subject), one.data)
     families = {one.subject.split(".")[1] for one in heard}

@@ -2,34 +2,25 @@
 
 import inspect
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
-from typing import Any, Final, get_args, get_origin
+from typing import Final, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from osmo_api.http import ErrorAnswer, ProblemsAnswer, ServerErrorAnswer
-from osmo_domain.errors import ErrorCode
 from osmo_domain.pending import Reason
 from osmo_gateway.http.answers import JSON, TEXT, Answer, TextAnswer
 from osmo_gateway.http.edge import OPEN, USER_HEADER
-from osmo_gateway.http.endpoints import SCHEMAS, Endpoint
+from osmo_gateway.http.endpoints import Endpoint
+from osmo_gateway.http.openapi_schemas import Json, Schemas, json_kinds, with_codes
+from osmo_gateway.http.openapi_shapes import Shape, shapes_of
 from osmo_gateway.http.query import LARGEST
 from osmo_gateway.http.routing import STREAMED
 from osmo_gateway.version import VERSION
 
-Json = dict[str, Any]
-
-CODES_FILE: Final = "error_codes.json"
-"""Beside this module; `make gen` collects it from the code that refuses."""
-
-_CHOICE: Final = re.compile(r"\{(\w+):([\w|]+)\}")
-_PART: Final = re.compile(r"\{(\w+)\}")
 _ERRORS: Final = {
     "4XX": ("Refused", ErrorAnswer, "The request is refused, and nothing was changed. `code` says why, and is stable."),
     "422": ("Misshapen", ProblemsAnswer, "The shape of the request is wrong: every problem of it, at once."),
@@ -39,8 +30,8 @@ _ERRORS: Final = {
 _MOMENT: Final = "A date and time (ISO 8601); without an offset it is UTC."
 _ABOUT: Final = """The HTTP API of osmo, made from its code.
 
-Every path also takes HEAD where it takes GET. Datetimes in answers are UTC and have no offset, durations are seconds, amounts of memory and storage
-of tasks are GiB. Every answer names its request in the header `x-request-id`, which a client may choose. A client that says its version in
+Every path also takes HEAD where it takes GET; what is not here is answered with 404 or 405, and `detail`. Datetimes in answers are UTC and have no
+offset, durations are seconds, amounts of memory and storage of tasks are GiB. Every answer names its request in the header `x-request-id`, which a client may choose. A client that says its version in
 `x-osmo-client-version` is told in `x-osmo-warning` (base64) where it is older than the service.
 
 Logs and events are streamed as text, a line at a time, for as long as the workflow runs; they end by themselves. There is no WebSocket here: the
@@ -54,7 +45,7 @@ def document_text(endpoints: Sequence[Endpoint], codes: Sequence[str]) -> str:
 
 def document(endpoints: Sequence[Endpoint], codes: Sequence[str]) -> Json:
     """`codes` are the stable ones of refusals."""
-    schemas = _Schemas(endpoints)
+    schemas = Schemas(endpoints, [*(kind for _, kind, _ in _ERRORS.values()), Reason])
     paths: Json = {}
     for one in endpoints:
         for shape in shapes_of(one.path):
@@ -67,7 +58,7 @@ def document(endpoints: Sequence[Endpoint], codes: Sequence[str]) -> Json:
         "tags": _tags(endpoints),
         "paths": paths,
         "components": {
-            "schemas": _with_codes(schemas.components, codes),
+            "schemas": with_codes(schemas.components, codes),
             "responses": {name: _error(name, schemas.of(kind), words) for name, kind, words in _ERRORS.values()},
             "securitySchemes": {
                 "dev": {
@@ -81,30 +72,7 @@ def document(endpoints: Sequence[Endpoint], codes: Sequence[str]) -> Json:
     }
 
 
-# Paths
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A path as OpenAPI has it: one for each of the words that a part is limited to. `words` are those of this shape."""
-
-    path: str
-    parts: tuple[str, ...]
-    words: tuple[str, ...]
-
-
-def shapes_of(path: str) -> Iterator[Shape]:
-    choice = _CHOICE.search(path)
-    words = choice[2].split("|") if choice else [""]
-    for word in words:
-        whole = _CHOICE.sub(word, path)
-        yield Shape(whole, tuple(_PART.findall(whole)), (word,) if word else ())
-
-
-# Operations
-
-
-def _operation(one: Endpoint, shape: Shape, schemas: "_Schemas") -> Json:
+def _operation(one: Endpoint, shape: Shape, schemas: Schemas) -> Json:
     said = (inspect.getdoc(one.handler) or "").partition("\n\n")
     described = "\n\n".join(text for text in (said[2], _query_words(one.query)) if text)
     operation: Json = {
@@ -134,7 +102,7 @@ def _part(name: str) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _query(one: Endpoint, schemas: "_Schemas") -> Iterator[Json]:
+def _query(one: Endpoint, schemas: Schemas) -> Iterator[Json]:
     if one.query is None:
         return
     for field in msgspec.structs.fields(one.query):
@@ -169,26 +137,20 @@ def _query_words(query: type[Struct] | None) -> str:
     return ""
 
 
-def _answered(one: Endpoint, shape: Shape, schemas: "_Schemas") -> Json:
+def _answered(one: Endpoint, shape: Shape, schemas: Schemas) -> Json:
     content: Json = {}
     for hint in one.answers:
         if hint is TextAnswer:
             content[TEXT] = {"schema": {"type": "string"}}
         elif get_origin(hint) is not Answer:
             content[STREAMED] = {"schema": {"type": "string", "description": "Lines, as they come."}}
-    json_kinds = [schemas.of(kind) for kind in _json_kinds(one, shape)]
-    if json_kinds:
-        content[JSON] = {"schema": json_kinds[0] if len(json_kinds) == 1 else {"anyOf": json_kinds}}
+    options = [schemas.of(kind) for kind in json_kinds(one, shape)]
+    if options:
+        content[JSON] = {"schema": options[0] if len(options) == 1 else {"anyOf": options}}
     return {
         "description": "Done." if content == {JSON: {"schema": {"type": "null"}}} else "The answer.",
         "content": content,
     }
-
-
-def _json_kinds(one: Endpoint, shape: Shape) -> list[Any]:
-    if one.shown:
-        return [one.shown["".join(shape.words)]]
-    return [get_args(hint)[0] for hint in one.answers if get_origin(hint) is Answer]
 
 
 def _ref_error(status: str) -> Json:
@@ -210,49 +172,3 @@ def _tags(endpoints: Iterable[Endpoint]) -> list[Json]:
     """One for each file of endpoints, with what that file says of itself."""
     modules = {_tag(one): sys.modules[one.handler.__module__] for one in endpoints}
     return [{"name": tag, "description": (module.__doc__ or "").partition("\n")[0]} for tag, module in modules.items()]
-
-
-# Schemas
-
-
-class _Schemas:
-    """The schemas of every type that is asked or answered, those of Structs and enumerations by reference."""
-
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        kinds = (
-            [kind for one in endpoints for kind in _kinds(one)] + [kind for _, kind, _ in _ERRORS.values()] + [Reason]
-        )
-        found, self.components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)
-        self._by_kind = dict(zip(map(repr, kinds), found, strict=True))
-
-    def of(self, kind: Any) -> Json:
-        return self._by_kind[repr(kind)]
-
-
-def _kinds(one: Endpoint) -> Iterator[Any]:
-    if one.query is not None:
-        yield from (field.type for field in msgspec.structs.fields(one.query))
-    if one.body is not None:
-        yield one.body.kind
-    for shape in shapes_of(one.path):
-        yield from _json_kinds(one, shape)
-
-
-def _with_codes(components: Json, codes: Sequence[str]) -> Json:
-    """What a client may branch on in a refusal, which its type alone does not say."""
-    refusal = components[ErrorAnswer.__name__]
-    properties = refusal["properties"]
-    said = {"error_code": {"enum": list(get_args(ErrorCode))}, "code": {"x-codes": list(codes)}}
-    return {
-        **components,
-        ErrorAnswer.__name__: {
-            **refusal,
-            "properties": {name: {**value, **said.get(name, {})} for name, value in properties.items()},
-        },
-    }
-
-
-def error_codes() -> list[str]:
-    """Every stable code of a refusal."""
-    found: list[str] = json.loads(files(__package__).joinpath(CODES_FILE).read_text(encoding="utf-8"))
-    return found

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from osmo_gateway.gateway import Gateway
 from osmo_gateway.http.edge import Edge
-from osmo_gateway.http.openapi import document_text, error_codes
+from osmo_gateway.http.openapi import document_text
 from osmo_gateway.http.openapi_routes import DOCUMENT
+from osmo_gateway.http.openapi_schemas import error_codes
 from osmo_gateway.http.table import ENDPOINTS
 
 log = logging.getLogger("osmo.gateway.http")
