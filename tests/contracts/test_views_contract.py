@@ -423,6 +423,27 @@ async def test_versions_tell_what_changed_since(views: WorkflowViews) -> None:
     assert (await views.workflows(WorkflowFilter()))[1].last_seq == 4
 
 
+async def test_an_edition_is_another_after_everything_that_is_written(views: WorkflowViews) -> None:
+    assert await views.edition() == 0
+    history = History()
+    seen = set()
+    for n in range(1, 4):
+        history.add(f"w-{n}", submitted("w", n))
+        folder = await history.project(views)
+        seen |= {await views.edition(), await views.edition()}
+    assert len(seen) == 3
+    await views.apply(await folder.fold(history.commits, last_seq=2))
+    await views.pod_events.apply([pod_event(3)], last_seq=3, keep=100)
+    assert await views.edition() in seen
+    await views.apply(Changes(last_seq=5))
+    assert await views.edition() not in seen
+    await views.reset()
+    assert await views.edition() == 0
+    await history.project(views)
+    assert await views.checkpoint() == 3
+    assert await views.edition() not in seen | {0}
+
+
 async def test_versions_are_listed_as_workflows_are(views: WorkflowViews) -> None:
     history = History()
     for n in range(1, 8):

@@ -35,6 +35,7 @@ class MemoryWorkflowViews:
     def __init__(self) -> None:
         self.pod_events: PodEventViews = MemoryPodEvents()
         self._seq = 0
+        self._edition = 0
         self._workflows: dict[str, WorkflowRow] = {}
         self._ids: dict[str, str] = {}
         self._groups: dict[str, dict[str, GroupRow]] = {}
@@ -42,6 +43,9 @@ class MemoryWorkflowViews:
 
     async def checkpoint(self) -> int:
         return self._seq
+
+    async def edition(self) -> int:
+        return self._edition if self._seq else 0
 
     async def apply(self, changes: Changes) -> bool:
         if is_written(changes, self._seq):
@@ -54,6 +58,7 @@ class MemoryWorkflowViews:
         for attempt in (*changes.new_attempts, *changes.changed_attempts):
             self._attempts.setdefault(attempt.workflow_id, {})[attempt.task, attempt.retry_id] = attempt
         self._seq = changes.last_seq
+        self._edition += 1
         return True
 
     async def reset(self) -> None:

@@ -85,6 +85,13 @@ class WorkflowViews(Protocol):
         """The position of WORKFLOWS up to which the rows are folded; 0 for empty views."""
         ...
 
+    async def edition(self) -> int:
+        """Another number after everything that is written, also after views that were built anew; 0 for empty views.
+
+        What was read between two equal answers, and 0 is none, is what would be read now. Pod events have no part in it.
+        """
+        ...
+
     async def apply(self, changes: Changes) -> bool:
         """Write the rows and move the checkpoint, all or nothing. False, and nothing written, when the checkpoint is there already.
 

@@ -74,6 +74,10 @@ class PostgresWorkflowViews:
         row = await self._database.fetchrow("SELECT seq FROM checkpoints WHERE projection = $1", _PROJECTION)
         return int(row["seq"]) if row else 0
 
+    async def edition(self) -> int:
+        row = await self._database.fetchrow(sql("edition"), _PROJECTION)
+        return (int(row["seq"]) << 32) + int(row["written_by"]) if row else 0
+
     async def apply(self, changes: Changes) -> bool:
         async with self._database.transaction() as connection:
             if is_written(changes, await self._locked_seq(connection)):

@@ -86,7 +86,7 @@ class Gateway:
             log, views.pod_events, watchers, keep=lambda: estate.catalogue.workflow.max_event_log_lines
         )
         usage = Usage(views, clock)
-        position = Rounds(views.checkpoint)
+        edition = Rounds(views.edition)
         keeper = ConfigKeeper(log, estate, clock, rng)
         writes = ConfigWrites(keeper, estate, views)
         backend_tokens = BackendTokens(log, clock, rng)
@@ -107,9 +107,9 @@ class Gateway:
             front_door=front_door,
             submissions=Submissions(front_door, app_reads, estate, views, own_writes),
             workflows=WorkflowReads(
-                views, own_writes, clock, links, PendingReads(connection.requests), app_reads, estate, position
+                views, own_writes, clock, links, PendingReads(connection.requests), app_reads, estate, edition
             ),
-            tasks=TaskReads(views, clock, links, position),
+            tasks=TaskReads(views, clock, links, edition),
             pools=Pools(estate, usage, clock),
             resources=Resources(estate, usage, clock),
             logs=LogStream(log, views, watchers, clock),

@@ -1,7 +1,7 @@
-"""Pages of lists, kept for as long as the views stay where they are: between two changes, many who ask the same cost one reading.
+"""Pages of lists, kept for as long as the views stay as they are: between two changes, many who ask the same cost one reading.
 
-The position is asked of the database for every answer (one small question for all who ask at that moment), so that a page is as fresh as if it had
-been read, whichever gateway wrote what is in the views.
+The edition of the views is asked of the database for every answer (one small question for all who ask at that moment), so that a page is as fresh as
+if it had been read, whichever gateway wrote what is in the views.
 """
 
 from collections.abc import Awaitable, Callable, Hashable
@@ -22,32 +22,45 @@ P = TypeVar("P", bound=Sized)
 
 
 class Pages(Generic[P]):
-    """`position` asks how far the views are. What `is_current` refuses is read anew: it says what else than the views a page depends on."""
+    """`edition` asks for that of the views. What `is_current` refuses is read anew: it says what else than the views a page depends on."""
 
     def __init__(
-        self, position: Rounds[int], *, most_bytes: int, is_current: Callable[[P], bool] = lambda _: True
+        self, edition: Rounds[int], *, most_bytes: int, is_current: Callable[[P], bool] = lambda _: True
     ) -> None:
-        self._position = position
+        self._edition = edition
         self._is_current = is_current
         self._kept: Kept[P] = Kept(most_bytes)
         self._under_way: dict[tuple[Hashable, int], Shared[P]] = {}
 
     async def get(self, asked: Hashable, read: Callable[[], Awaitable[P]]) -> P:
-        """The page that `read` gives, or gave at the position where the views are now."""
-        position = await self._position.answer()
-        page = self._kept.get(asked, position)
+        """The page that `read` gives, or gave when the views were what they are now."""
+        if asked not in self._kept and self._edition.last:
+            return await self._read_first(asked, self._edition.last, read)
+        edition = await self._edition.answer()
+        page = self._kept.get(asked, edition)
         while page is None or not self._is_current(page):
-            page = await self._read(asked, position, read)
+            page = await self._read(asked, edition, read)
         return page
 
-    async def _read(self, asked: Hashable, position: int, read: Callable[[], Awaitable[P]]) -> P:
-        """Once for all who wait for it. What is read may be newer than the position, and is never used at a later one."""
-        key = asked, position
+    async def _read_first(self, asked: Hashable, edition: int, read: Callable[[], Awaitable[P]]) -> P:
+        """What nobody asked for lately is read without a question before it. It is used again only if the views are still what they were before."""
+        page = await read()
+        self._keep(asked, edition, page)
+        return page
+
+    async def _read(self, asked: Hashable, edition: int, read: Callable[[], Awaitable[P]]) -> P:
+        """Once for all who wait for it. What is read may be newer than the edition, and is never used in a later one."""
+        key = asked, edition
         shared = self._under_way.setdefault(key, Shared())
         try:
             page = await shared.get(read)
         finally:
             if self._under_way.get(key) is shared:
                 del self._under_way[key]
-        self._kept.put(asked, position, page, size=page.size)
+        self._keep(asked, edition, page)
         return page
+
+    def _keep(self, asked: Hashable, edition: int, page: P) -> None:
+        """Empty views are not kept: they may be so twice, and have been filled in between."""
+        if edition:
+            self._kept.put(asked, edition, page, size=page.size)

@@ -43,6 +43,8 @@ class Rounds(Generic[V]):
         self._ask = ask
         self._asking = asyncio.Lock()
         self._next: Shared[V] | None = None
+        self.last: V | None = None
+        """The newest answer that anybody got."""
 
     async def answer(self) -> V:
         ours = self._next = self._next or Shared()
@@ -54,6 +56,7 @@ class Rounds(Generic[V]):
     async def _ask_in_time(self) -> V:
         try:
             async with asyncio.timeout(_WITHIN_S):
-                return await self._ask()
+                self.last = found = await self._ask()
+                return found
         except TimeoutError as error:
             raise Transient("the read model does not answer") from error

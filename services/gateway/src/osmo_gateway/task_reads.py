@@ -32,11 +32,11 @@ _PAGES_BYTES: Final = 4 * 1024 * 1024
 
 
 class TaskReads:
-    def __init__(self, views: WorkflowViews, clock: Clock, links: Links, position: Rounds[int]) -> None:
+    def __init__(self, views: WorkflowViews, clock: Clock, links: Links, edition: Rounds[int]) -> None:
         self._views = views
         self._clock = clock
         self._links = links
-        self._pages: Pages[MovingJson] = Pages(position, most_bytes=_PAGES_BYTES)
+        self._pages: Pages[MovingJson] = Pages(edition, most_bytes=_PAGES_BYTES)
 
     async def page(self, wanted: TaskFilter, *, reverse: bool) -> TaskListAnswer:
         """The page is cut in the order of the list; `reverse` turns round what is on it. The entries are encoded already."""

@@ -54,7 +54,7 @@ class WorkflowReads:
         pending: PendingReads,
         apps: AppReads,
         estate: Estate,
-        position: Rounds[int],
+        edition: Rounds[int],
     ) -> None:
         self._views = views
         self._own_writes = own_writes
@@ -65,7 +65,7 @@ class WorkflowReads:
         self._estate = estate
         self._answers: Kept[_Answered] = Kept(_KEPT_BYTES)
         self._entries: Kept[Entry] = Kept(_KEPT_BYTES)
-        self._pages: Pages[WorkflowPage] = Pages(position, most_bytes=_PAGES_BYTES, is_current=self._is_current)
+        self._pages: Pages[WorkflowPage] = Pages(edition, most_bytes=_PAGES_BYTES, is_current=self._is_current)
 
     async def find(self, id_or_uuid: str) -> WorkflowRow:
         """The row of a workflow, with the caller's own writes in it. Raises Rejected where there is none."""
