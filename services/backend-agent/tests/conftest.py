@@ -132,6 +132,13 @@ class World:
     async def phases(self, name: str) -> list[str]:
         return [pod.phase.value for pod in await self.pods(name)]
 
+    async def all_phases(self) -> dict[str, list[str]]:
+        """Workflow to the phases of its pod: one reading for many of them."""
+        found: dict[str, list[str]] = {}
+        for pod in await self.pods():
+            found.setdefault(pod.workflow_id, []).append(pod.phase.value)
+        return found
+
     async def inventories(self) -> list[InventorySeen]:
         return [fact for fact in await self.facts("inventory") if isinstance(fact, InventorySeen)]
 
