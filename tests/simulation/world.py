@@ -173,7 +173,7 @@ class World:
 
     def _scheduler(self, name: str) -> Opens:
         """Two of them for one shard: whoever does not hold the lease stands by."""
-        settings = SchedulerSettings(snapshot_commits=20, snapshot_every_s=10)
+        settings = SchedulerSettings(snapshot_commits=20, snapshot_every_s=10, rest_after=3)
 
         def opens(connection: MemoryConnection, life: int) -> AbstractAsyncContextManager[App]:
             rng = self.random("scheduler", name, life)

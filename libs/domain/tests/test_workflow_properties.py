@@ -31,6 +31,7 @@ from osmo_domain.workflow.events import (
     WorkflowTagged,
 )
 from osmo_domain.workflow.evolve import apply_commit, evolve, fold
+from osmo_domain.workflow.resting import put_to_rest, wake
 from osmo_domain.workflow.state import Workflow
 from osmo_domain.workflow.status import (
     FINISHED,
@@ -141,6 +142,7 @@ def test_fold_of_all_is_fold_of_snapshot_and_tail(batches: list[list[Any]], cut:
     assert whole is not None
     assert whole.version == len(commits)
     assert whole.copy() == whole
+    assert wake(put_to_rest(whole)) == whole
 
 
 @st.composite

@@ -37,6 +37,21 @@ async def talking(world: Any, conversation: Any, attempt: Attempt = ATTEMPT, **r
         yield session
 
 
+def test_a_session_that_ends_leaves_its_room(run_world: Run, make_conversation: Any) -> None:
+    async def main(world: Any) -> None:
+        await world.submit("wf-1")
+        async with world.router() as app:
+            for _ in range(3):
+                async with open_session(app.router, ATTEMPT, make_conversation().hear) as session:
+                    await session.receive(Hello(task_token(world.KEY, "wf-1", "task", 0), "1"))
+                    assert app.router.line_room.senders == 1
+            async with open_session(app.router, ATTEMPT, make_conversation().hear):
+                assert app.router.line_room.senders == 0, "it has said nothing yet"
+            assert app.router.line_room.senders == 0
+
+    run_world(main)
+
+
 def test_lines_are_acknowledged_when_they_are_stored(run_world: Run, make_conversation: Any) -> None:
     async def main(world: Any) -> None:
         talk = make_conversation()

@@ -103,7 +103,8 @@ class World:
         return await self.log.publish(subject, encode_commit(commit), message_id=commit.id)
 
     async def start(self, **settings: Any) -> "RunningScheduler":
-        scheduler = RunningScheduler(self, SchedulerSettings(**settings))
+        """With states that rest as soon as anything happens to another workflow: whatever a test shows, it shows of those, too."""
+        scheduler = RunningScheduler(self, SchedulerSettings(**{"rest_after": 1, **settings}))
         self.schedulers.append(scheduler)
         await scheduler.start()
         return scheduler

@@ -13,7 +13,7 @@ class LineSource(StrEnum):
     UPLOAD = "UPLOAD"
 
 
-class LogLine(Struct, frozen=True, array_like=True):
+class LogLine(Struct, frozen=True, array_like=True, gc=False):
     """`at_ms` is milliseconds since the epoch, UTC, when the line was written."""
 
     at_ms: int
@@ -21,7 +21,7 @@ class LogLine(Struct, frozen=True, array_like=True):
     text: str
 
 
-class LogBatch(Struct, frozen=True, omit_defaults=True, tag="log.batch"):
+class LogBatch(Struct, frozen=True, omit_defaults=True, tag="log.batch", gc=False):
     """Lines `first` .. `first + len(lines) - 1` of one attempt; positions count from 0 without gaps.
 
     `end` says that the attempt has no more lines; `dropped` counts lines that were lost to a full buffer before this batch.

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from osmo_domain.pool import Priority
 
 
-class TopologyAsk(Struct, frozen=True, omit_defaults=True):
+class TopologyAsk(Struct, frozen=True, omit_defaults=True, gc=False):
     """At this level of the pool's topology, tasks of one `group` (below the same groups of coarser levels) run in one domain."""
 
     key: str
@@ -17,7 +17,7 @@ class TopologyAsk(Struct, frozen=True, omit_defaults=True):
     required: bool = True
 
 
-class Resources(Struct, frozen=True, omit_defaults=True):
+class Resources(Struct, frozen=True, omit_defaults=True, gc=False):
     """What one task asks of a node. CPUs and GPUs are whole; memory and storage are bytes; 0 = nothing asked."""
 
     cpu: int = 0
@@ -29,7 +29,7 @@ class Resources(Struct, frozen=True, omit_defaults=True):
     topology: tuple[TopologyAsk, ...] = ()
 
 
-class FilePlan(Struct, frozen=True, omit_defaults=True):
+class FilePlan(Struct, frozen=True, omit_defaults=True, gc=False):
     """A file put into the task's file system before it starts."""
 
     path: str
@@ -37,7 +37,7 @@ class FilePlan(Struct, frozen=True, omit_defaults=True):
     base64: bool = False
 
 
-class DatasetUse(Struct, frozen=True, omit_defaults=True):
+class DatasetUse(Struct, frozen=True, omit_defaults=True, gc=False):
     """A dataset that is handed on within the workflow, as the spec has it; for running it again."""
 
     name: str
@@ -45,7 +45,7 @@ class DatasetUse(Struct, frozen=True, omit_defaults=True):
     path: str = ""
 
 
-class InputPlan(Struct, frozen=True, omit_defaults=True):
+class InputPlan(Struct, frozen=True, omit_defaults=True, gc=False):
     """Data brought to `/osmo/data/input/<index>` before the command starts; `url` is always set, `task` names the producer if any."""
 
     url: str
@@ -56,7 +56,7 @@ class InputPlan(Struct, frozen=True, omit_defaults=True):
     dataset: DatasetUse | None = None
 
 
-class OutputPlan(Struct, frozen=True, omit_defaults=True):
+class OutputPlan(Struct, frozen=True, omit_defaults=True, gc=False):
     """Where the content of `/osmo/data/output` goes when the command has ended."""
 
     url: str
@@ -66,14 +66,14 @@ class OutputPlan(Struct, frozen=True, omit_defaults=True):
     dataset: DatasetUse | None = None
 
 
-class CheckpointPlan(Struct, frozen=True, omit_defaults=True):
+class CheckpointPlan(Struct, frozen=True, omit_defaults=True, gc=False):
     path: str
     url: str
     frequency_s: float
     regex: str = ""
 
 
-class TaskPlan(Struct, frozen=True, omit_defaults=True):
+class TaskPlan(Struct, frozen=True, omit_defaults=True, gc=False):
     name: str
     image: str
     command: tuple[str, ...]
@@ -93,7 +93,7 @@ class TaskPlan(Struct, frozen=True, omit_defaults=True):
     volume_mounts: tuple[str, ...] = ()
 
 
-class GroupPlan(Struct, frozen=True, omit_defaults=True):
+class GroupPlan(Struct, frozen=True, omit_defaults=True, gc=False):
     """What starts together. `upstreams` are names of groups of the same plan."""
 
     name: str
@@ -107,7 +107,7 @@ class GroupPlan(Struct, frozen=True, omit_defaults=True):
         return sum(task.resources.gpu for task in self.tasks)
 
 
-class Plan(Struct, frozen=True, omit_defaults=True):
+class Plan(Struct, frozen=True, omit_defaults=True, gc=False):
     """A whole workflow, ready to run. Timeouts are seconds, already clamped to the pool's maximum."""
 
     name: str

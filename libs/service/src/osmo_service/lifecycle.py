@@ -9,11 +9,13 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from osmo_service.health import HealthSettings, open_health
+from osmo_service.memory import allocator_trim, give_back_memory
 
 log = logging.getLogger("osmo.lifecycle")
 
@@ -91,7 +93,19 @@ async def serve_until_signal(
     async with open_health(health or HealthSettings()) as answers, opened as app:
         answers.is_ready = app.ready.is_set
         log.info("starting", extra={"service": app.name})
-        await run_app(app, stop, on_ready=tell_ready)
+        async with _giving_back_memory():
+            await run_app(app, stop, on_ready=tell_ready)
+
+
+@contextlib.asynccontextmanager
+async def _giving_back_memory() -> AsyncIterator[None]:
+    trim = allocator_trim()
+    giving = asyncio.create_task(give_back_memory(trim, time.process_time)) if trim is not None else None
+    try:
+        yield
+    finally:
+        if giving is not None:
+            giving.cancel()
 
 
 def run(

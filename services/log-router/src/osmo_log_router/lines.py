@@ -19,11 +19,11 @@ from osmo_domain.logs import LogBatch, LogLine
 from osmo_eventlog import subjects
 from osmo_eventlog.ports import EventLog
 from osmo_log_router.attempt import Attempt
+from osmo_log_router.line_room import LineRoom
 from osmo_log_router.over import OutOfStep, Refused
 from osmo_service.backoff import until_done
 
 BATCH_BYTES = 256 * 1024
-WAITING_BYTES = 1024 * 1024
 LINE_LENGTH = 64 * 1024
 MESSAGE_BYTES = 768 * 1024
 """What one message of the log may hold; text that JSON escapes takes more than it seems to."""
@@ -65,11 +65,17 @@ class LineStore:
     """`open` first, then `add` from the reader's side while `run` stores."""
 
     def __init__(
-        self, log: EventLog, attempt: Attempt, rng: random.Random, acknowledge: Callable[[Acked], Awaitable[None]]
+        self,
+        log: EventLog,
+        attempt: Attempt,
+        rng: random.Random,
+        room: LineRoom,
+        acknowledge: Callable[[Acked], Awaitable[None]],
     ) -> None:
         self._log = log
         self._attempt = attempt
         self._rng = rng
+        self._line_room = room
         self._acknowledge = acknowledge
         self._subject = subjects.log(attempt.workflow_id, attempt.task, attempt.retry_id)
         self._seq = 0
@@ -132,7 +138,7 @@ class LineStore:
         return _Chunk(frame.first, lines, sum(sizes) + 32 * len(lines), frame.dropped, frame.end)
 
     async def _until_room(self) -> None:
-        while self._waiting_bytes > WAITING_BYTES:
+        while self._waiting_bytes > self._line_room.share:
             self._room.clear()
             await self._room.wait()
 

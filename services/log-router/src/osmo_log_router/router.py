@@ -8,6 +8,7 @@ from osmo_eventlog import subjects
 from osmo_eventlog.ports import Connection
 from osmo_log_router.attempt import Attempt
 from osmo_log_router.barriers import Barriers
+from osmo_log_router.line_room import LineRoom
 from osmo_log_router.over import Refused
 from osmo_service.backoff import until_done
 from osmo_service.clock import Clock
@@ -26,6 +27,7 @@ class Router:
         self.rng = rng
         self.barriers = Barriers(connection.log, connection.blobs, clock, rng)
         self.gaps = Gaps()
+        self.line_room = LineRoom()
         self._key = key
         self._shards: OrderedDict[str, int] = OrderedDict()
 

@@ -71,10 +71,11 @@ class Session:
             raise Refused("hello was said already")
         shard = self._shard = await self._router.admit(self._attempt, hello.token)
         router = self._router
-        lines = LineStore(router.log, self._attempt, router.rng, self._send)
+        lines = LineStore(router.log, self._attempt, router.rng, router.line_room, self._send)
         reports = ReportStore(router.log, self._attempt, shard, router.clock, router.rng, self._send)
         next_line, next_report = await lines.open(), await reports.open()
         self._lines, self._reports = lines, reports
+        router.line_room.enter()
         await self._send(Welcome(next_line, next_report))
         self._running = [self._pumps.create_task(lines.run()), self._pumps.create_task(reports.run())]
         if hello.restarts_by_router:
@@ -92,6 +93,8 @@ class Session:
     def end(self) -> None:
         """What was not stored is forgotten here: its sender keeps it."""
         self._router.barriers.leave(self._attempt, self._send)
+        if self._lines is not None:
+            self._router.line_room.leave()
         for pump in self._running:
             pump.cancel()
 

@@ -162,6 +162,11 @@ class ClusterBook:
         pods = self._on_node.get((backend, node), {})
         return [promise for pod in pods if not (promise := self._promises[pod]).leaving]
 
+    def is_live(self, pod: PodKey) -> bool:
+        """Its place is promised to an attempt that has not ended."""
+        promise = self._promises.get(pod)
+        return promise is not None and not promise.leaving
+
     def live(self, backend: str) -> Iterator[Promise]:
         return (promise for promise in self._promises.values() if promise.backend == backend and not promise.leaving)
 

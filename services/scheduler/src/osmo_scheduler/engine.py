@@ -82,6 +82,7 @@ class Engine:
         self.settled = False
         await self._round(arrived)
         await self._look_around()
+        self._shard.aggregates.rest()
         self.settled = True
 
     def _patience_s(self) -> float | None:

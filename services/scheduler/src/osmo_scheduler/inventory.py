@@ -69,8 +69,13 @@ def _confirm(shard: Shard, backend: str, seen: InventorySeen) -> None:
 
 
 def _over(shard: Shard, pods: Iterable[PodKey]) -> Iterator[PodKey]:
-    """Those whose attempt has ended, and whose group no longer needs them: of a workflow that is over, of an earlier attempt."""
+    """Those whose attempt has ended, and whose group no longer needs them: of a workflow that is over, of an earlier attempt.
+
+    Most pods of an inventory are live, which the book knows without a look at states that rest.
+    """
     for uuid, task, retry_id in pods:
+        if shard.book.is_live((uuid, task, retry_id)):
+            continue
         entry = shard.aggregates.by_uuid(uuid)
         if entry is None or not _needed(entry.state, task, retry_id):
             yield uuid, task, retry_id

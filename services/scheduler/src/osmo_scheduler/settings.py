@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from osmo_domain.workflow.resting import REST_AFTER
+
 
 class SchedulerSettings(Struct, frozen=True):
     """Durations are seconds. `instance` names this scheduler over restarts: one that comes back under its name takes its own lease at once.
@@ -18,3 +20,5 @@ class SchedulerSettings(Struct, frozen=True):
     lease_ttl_s: float = 10
     snapshot_commits: int = 5_000
     snapshot_every_s: float = 60
+    rest_after: int = REST_AFTER
+    """A workflow's state rests when so many events happened to others since."""

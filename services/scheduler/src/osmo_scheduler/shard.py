@@ -28,6 +28,7 @@ from osmo_domain.workflow.events import (
     WorkflowSubmitted,
     WorkflowTagged,
 )
+from osmo_domain.workflow.resting import REST_AFTER
 from osmo_domain.workflow.state import Workflow
 from osmo_eventlog.ports import Seq
 from osmo_scheduler.aggregates import Aggregates, Entry
@@ -42,12 +43,17 @@ class Shard:
     """`positions`: stream to the position up to which everything has been taken in. `owns` tells the backends of this shard from others."""
 
     def __init__(
-        self, catalogue: Catalogue, owns: Callable[[str], bool] = lambda _: True, clusters: Clusters | None = None
+        self,
+        catalogue: Catalogue,
+        owns: Callable[[str], bool] = lambda _: True,
+        clusters: Clusters | None = None,
+        *,
+        rest_after: int = REST_AFTER,
     ) -> None:
         self.owns = owns
         self.catalogue = catalogue
         self.positions: dict[str, Seq] = {}
-        self.aggregates = Aggregates()
+        self.aggregates = Aggregates(rest_after)
         self.board = Board()
         self.line = WaitingLine(self.board)
         self.book = ClusterBook(self.board, clusters)
@@ -57,6 +63,7 @@ class Shard:
 
     def note(self, entry: Entry, events: Sequence[WorkflowEvent]) -> None:
         """These events are folded into the entry's state: bring the indexes up to date with them."""
+        self.aggregates.touch(entry, len(events))
         tasks, groups = _touched(entry.state, events)
         self.book.sync(entry.state, tasks)
         self.line.sync(entry, groups)

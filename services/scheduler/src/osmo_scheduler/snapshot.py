@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from osmo_domain.clusters import Clusters
 from osmo_domain.config import Catalogue
+from osmo_domain.workflow.resting import encode_state
 from osmo_domain.workflow.state import Workflow
 from osmo_eventlog.ports import Seq
 from osmo_scheduler.aggregates import Entry
@@ -36,6 +37,16 @@ class KeptShard(Struct, frozen=True):
     leaving: list[Promise]
 
 
+class _Frozen(Struct, frozen=True):
+    """A KeptShard whose states are encoded already."""
+
+    format: int
+    positions: dict[str, Seq]
+    entries: list[tuple[Seq, Seq, Raw]]
+    clusters: Clusters
+    leaving: list[Promise]
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(KeptShard)
 
@@ -46,26 +57,24 @@ def snapshot_name(shard: int) -> str:
 
 def freeze(shard: Shard) -> bytes:
     """The shard between two rounds, when everything that is in it is also in the log."""
-    plans = {}
-    for entry in shard.aggregates:
-        if entry.state.plan_blob:
-            plans[entry.state.workflow_id], entry.state.plan = entry.state.plan, None
-    try:
-        entries = [KeptEntry(entry.seq, entry.order, entry.state) for entry in shard.aggregates]
-        return _ENCODER.encode(KeptShard(FORMAT, shard.positions, entries, shard.book.clusters, shard.book.leaving()))
-    finally:
-        for workflow_id, plan in plans.items():
-            entry_of = shard.aggregates.get(workflow_id)
-            assert entry_of is not None
-            entry_of.state.plan = plan
+    entries = [(entry.seq, entry.order, _frozen(entry)) for entry in shard.aggregates]
+    kept = _Frozen(FORMAT, shard.positions, entries, shard.book.clusters, shard.book.leaving())
+    return _ENCODER.encode(kept)
 
 
-async def thaw(data: bytes | None, catalogue: Catalogue, owns: Callable[[str], bool], loader: Loader) -> Shard:
+def _frozen(entry: Entry) -> Raw:
+    """States that rest are in their bytes already."""
+    return Raw(entry.resting.state if entry.resting is not None else encode_state(entry.state)[0])
+
+
+async def thaw(
+    data: bytes | None, catalogue: Catalogue, owns: Callable[[str], bool], loader: Loader, *, rest_after: int
+) -> Shard:
     """A shard from a snapshot, or an empty one. Nothing is indexed yet."""
     kept = _decode(data)
     if kept is None:
-        return Shard(catalogue, owns)
-    shard = Shard(catalogue, owns, kept.clusters)
+        return Shard(catalogue, owns, rest_after=rest_after)
+    shard = Shard(catalogue, owns, kept.clusters, rest_after=rest_after)
     shard.positions.update(kept.positions)
     for promise in kept.leaving:
         shard.book.restore(promise)

@@ -82,7 +82,7 @@ class Term:
     async def _load(self) -> Shard:
         name = snapshot_name(self._settings.shard)
         data = await until_done(lambda: self._connection.snapshots.get(name), what="snapshot", rng=self._rng)
-        return await thaw(data, self._catalogue, self._owns, self._loader)
+        return await thaw(data, self._catalogue, self._owns, self._loader, rest_after=self._settings.rest_after)
 
     def _owns(self, backend: str) -> bool:
         return subjects.shard_of(backend, self._settings.shards) == self._settings.shard

@@ -24,7 +24,7 @@ class DeadlineKind(StrEnum):
     BACKOFF = "backoff"
 
 
-class Deadline(Struct, frozen=True, order=True):
+class Deadline(Struct, frozen=True, order=True, gc=False):
     """Due at `at`. `name` is a group (queue, exec) or a task (start, backoff: its attempt `retry_id`)."""
 
     at: datetime

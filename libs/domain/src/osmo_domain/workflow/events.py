@@ -13,7 +13,7 @@ from osmo_domain.plan import Plan
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
 
 
-class WorkflowSubmitted(Struct, frozen=True, omit_defaults=True, tag="workflow.submitted"):
+class WorkflowSubmitted(Struct, frozen=True, omit_defaults=True, gc=False, tag="workflow.submitted"):
     """The first event. Exactly one of `plan` and `plan_blob` is set in the log; whoever loads fills in `plan` before folding.
 
     `spec_blob` and `template_blob` are digests of the texts that `workflow spec` shows (redacted).
@@ -36,7 +36,7 @@ class WorkflowSubmitted(Struct, frozen=True, omit_defaults=True, tag="workflow.s
     tags: tuple[str, ...] = ()
 
 
-class WorkflowRejected(Struct, frozen=True, omit_defaults=True, tag="workflow.rejected"):
+class WorkflowRejected(Struct, frozen=True, omit_defaults=True, gc=False, tag="workflow.rejected"):
     """A submission that was refused late enough to be remembered: the workflow is FAILED_SUBMISSION from the start."""
 
     workflow_id: str
@@ -52,32 +52,32 @@ class WorkflowRejected(Struct, frozen=True, omit_defaults=True, tag="workflow.re
     error_code: str = "USER"
 
 
-class WorkflowCancelRequested(Struct, frozen=True, omit_defaults=True, tag="workflow.cancel_requested"):
+class WorkflowCancelRequested(Struct, frozen=True, omit_defaults=True, gc=False, tag="workflow.cancel_requested"):
     user: str
     at: datetime
     message: str = ""
     force: bool = False
 
 
-class WorkflowTagged(Struct, frozen=True, omit_defaults=True, tag="workflow.tagged"):
+class WorkflowTagged(Struct, frozen=True, omit_defaults=True, gc=False, tag="workflow.tagged"):
     at: datetime
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
 
-class WorkflowFinished(Struct, frozen=True, omit_defaults=True, tag="workflow.finished"):
+class WorkflowFinished(Struct, frozen=True, omit_defaults=True, gc=False, tag="workflow.finished"):
     status: WorkflowStatus
     at: datetime
 
 
-class GroupQueued(Struct, frozen=True, omit_defaults=True, tag="group.queued"):
+class GroupQueued(Struct, frozen=True, omit_defaults=True, gc=False, tag="group.queued"):
     """Every upstream completed: the group and its tasks are PROCESSING in their pool's queue."""
 
     group: str
     at: datetime
 
 
-class GroupPlaced(Struct, frozen=True, omit_defaults=True, tag="group.placed"):
+class GroupPlaced(Struct, frozen=True, omit_defaults=True, gc=False, tag="group.placed"):
     """The group has its place and its pods are being created: SCHEDULING. `nodes` maps task to node; `retry_ids` task to attempt.
 
     After a reschedule only the tasks that go again are named.
@@ -92,7 +92,7 @@ class GroupPlaced(Struct, frozen=True, omit_defaults=True, tag="group.placed"):
     """`guarantee` or `borrowed`."""
 
 
-class GroupUnplaced(Struct, frozen=True, omit_defaults=True, tag="group.unplaced"):
+class GroupUnplaced(Struct, frozen=True, omit_defaults=True, gc=False, tag="group.unplaced"):
     """The place was taken back before anything ran; the group is queued again."""
 
     group: str
@@ -100,7 +100,7 @@ class GroupUnplaced(Struct, frozen=True, omit_defaults=True, tag="group.unplaced
     reason: str
 
 
-class GroupFinished(Struct, frozen=True, omit_defaults=True, tag="group.finished"):
+class GroupFinished(Struct, frozen=True, omit_defaults=True, gc=False, tag="group.finished"):
     """Terminal. Its tasks have been finished by events of their own, before this one."""
 
     group: str
@@ -109,7 +109,7 @@ class GroupFinished(Struct, frozen=True, omit_defaults=True, tag="group.finished
     message: str = ""
 
 
-class TaskInitializing(Struct, frozen=True, omit_defaults=True, tag="task.initializing"):
+class TaskInitializing(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.initializing"):
     task: str
     retry_id: int
     at: datetime
@@ -117,13 +117,13 @@ class TaskInitializing(Struct, frozen=True, omit_defaults=True, tag="task.initia
     ip: str = ""
 
 
-class TaskDownloading(Struct, frozen=True, omit_defaults=True, tag="task.downloading"):
+class TaskDownloading(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.downloading"):
     task: str
     retry_id: int
     at: datetime
 
 
-class TaskDownloaded(Struct, frozen=True, omit_defaults=True, tag="task.downloaded"):
+class TaskDownloaded(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.downloaded"):
     task: str
     retry_id: int
     at: datetime
@@ -131,7 +131,7 @@ class TaskDownloaded(Struct, frozen=True, omit_defaults=True, tag="task.download
     files: int = 0
 
 
-class TaskRunning(Struct, frozen=True, omit_defaults=True, tag="task.running"):
+class TaskRunning(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.running"):
     """The pod runs (downloads and the barrier may still lie ahead, as in the reference)."""
 
     task: str
@@ -141,13 +141,13 @@ class TaskRunning(Struct, frozen=True, omit_defaults=True, tag="task.running"):
     ip: str = ""
 
 
-class TaskUploading(Struct, frozen=True, omit_defaults=True, tag="task.uploading"):
+class TaskUploading(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.uploading"):
     task: str
     retry_id: int
     at: datetime
 
 
-class TaskFinished(Struct, frozen=True, omit_defaults=True, tag="task.finished"):
+class TaskFinished(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.finished"):
     """This attempt is over, and the task with it. `status` is one of GROUP_FINISHED; `reason` is a stable word (`exit`, `evicted` ...)."""
 
     task: str
@@ -159,7 +159,7 @@ class TaskFinished(Struct, frozen=True, omit_defaults=True, tag="task.finished")
     message: str = ""
 
 
-class TaskRescheduled(Struct, frozen=True, omit_defaults=True, tag="task.rescheduled"):
+class TaskRescheduled(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.rescheduled"):
     """This attempt is over (RESCHEDULED) and attempt `retry_id + 1` is queued, not before `not_before`."""
 
     task: str
@@ -170,7 +170,7 @@ class TaskRescheduled(Struct, frozen=True, omit_defaults=True, tag="task.resched
     not_before: datetime | None = None
 
 
-class TaskRestarted(Struct, frozen=True, omit_defaults=True, tag="task.restarted"):
+class TaskRestarted(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.restarted"):
     """The command was killed and run again in the same pod, because another task of the gang was rescheduled."""
 
     task: str
@@ -179,7 +179,7 @@ class TaskRestarted(Struct, frozen=True, omit_defaults=True, tag="task.restarted
     message: str = ""
 
 
-class TaskPreempted(Struct, frozen=True, omit_defaults=True, tag="task.preempted"):
+class TaskPreempted(Struct, frozen=True, omit_defaults=True, gc=False, tag="task.preempted"):
     """Its place was claimed by `by` (workflow/group); the end of the attempt follows as an event of its own."""
 
     task: str

@@ -2,6 +2,8 @@
 
 States are changed in place by `evolve` only, so that an event costs what it changes and not what exists; whoever needs an older state
 folds again or takes `copy()` first. A state read from a snapshot equals the one folded from the beginning.
+
+There are very many of these, and they never hold a cycle: the garbage collector is spared them (gc=False), here, in plans and in events.
 """
 
 from datetime import datetime
@@ -15,7 +17,7 @@ from osmo_domain.pool import Priority
 from osmo_domain.workflow.status import TaskStatus, WorkflowStatus
 
 
-class Attempt(Struct):
+class Attempt(Struct, omit_defaults=True, gc=False):
     """One try of a task. Times are None until they happen."""
 
     retry_id: int = 0
@@ -38,7 +40,7 @@ class Attempt(Struct):
     restarted_at: datetime | None = None
 
 
-class Task(Struct):
+class Task(Struct, omit_defaults=True, gc=False):
     """`attempt` is the latest; `earlier` holds those that were rescheduled, oldest first."""
 
     name: str
@@ -52,7 +54,7 @@ class Task(Struct):
         return self.attempt.status
 
 
-class Group(Struct):
+class Group(Struct, omit_defaults=True, gc=False):
     name: str
     status: TaskStatus = TaskStatus.WAITING
     remaining_upstreams: set[str] = field(default_factory=set)
@@ -67,7 +69,7 @@ class Group(Struct):
     ended_at: datetime | None = None
 
 
-class Workflow(Struct, dict=True):
+class Workflow(Struct, dict=True, omit_defaults=True):
     """`version` is the number of commits folded; `unfinished` counts groups, so that no rule walks all of them."""
 
     workflow_id: str
