@@ -34,11 +34,19 @@ class Bench:
         return 0.5 if self.quick else 3.0
 
     async def load(
-        self, method: str, path: str, *, clients: int, body: object = None, most: int = 100_000, port: int = 0
+        self,
+        method: str,
+        path: str,
+        *,
+        clients: int,
+        body: object = None,
+        most: int = 100_000,
+        port: int = 0,
+        user: str = "bench",
     ) -> Loaded:
         """As many requests as fit into `seconds`, and no more than `most`."""
         text = json.dumps(body) if body is not None else ""
-        return await run_load(Load(port or self.up.port, method, path, text, clients, most, self.seconds))
+        return await run_load(Load(port or self.up.port, method, path, text, clients, most, self.seconds, user))
 
     async def submit_many(self, body: object, count: int, *, clients: int) -> None:
         """This many, however long it takes."""

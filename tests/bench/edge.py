@@ -18,6 +18,7 @@ READS = (
     ("task list of 20", "/api/task?limit=20&all_users=true&all_pools=true", 1_500),
     ("pool quota", "/api/pool_quota?all_pools=true", 3_000),
 )
+_UNLIKE = f"{READS[0][1]}&submitted_before=2100-01-01T00:00:00.{{n}}"
 
 
 async def reads(bench: Bench) -> list[Row]:
@@ -32,7 +33,19 @@ async def reads(bench: Bench) -> list[Row]:
         for what, path, bar in READS
         for clients in (1, 8, 32)
     ]
-    return [version, *rows, await _small_beside_large(bench)]
+    unlike = await _read(bench, "list of 20, no two the same", _UNLIKE, 4_000, 8, bare[8])
+    meanwhile = [await _beside_submissions(bench, what, path) for what, path, _ in READS[:2]]
+    return [version, *rows, unlike, await _small_beside_large(bench), *meanwhile]
+
+
+async def _beside_submissions(bench: Bench, what: str, path: str) -> Row:
+    """The views move all the time, so that next to nothing of what was read can be used again. The lists wait for nobody's own writes."""
+    async with asyncio.TaskGroup() as together:
+        lists = together.create_task(bench.load("GET", path, clients=8))
+        body = spec("meanwhile", run_seconds=3600)
+        submissions = together.create_task(bench.load("POST", POOL, clients=1, body=body, user="other"))
+    title = f"{what}, 8 clients, beside 1 that submits"
+    return _row(title, lists.result(), None, f"{submissions.result().per_second:,.0f} submissions/s")
 
 
 async def _small_beside_large(bench: Bench) -> Row:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 
 class Load(Struct):
-    """`most` requests in at most `seconds`, by `clients` at once."""
+    """`most` requests in at most `seconds`, by `clients` at once. `{n}` in the path is the number of the request, six digits."""
 
     port: int
     method: str
@@ -90,8 +90,8 @@ class _Client(asyncio.Protocol):
 async def _run(load: Load) -> Loaded:
     loop = asyncio.get_running_loop()
     body = load.body.encode()
-    request = (
-        f"{load.method} {load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nx-osmo-user: {load.user}\r\n"
+    head = (
+        f"HTTP/1.1\r\nHost: 127.0.0.1\r\nx-osmo-user: {load.user}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     loaded = Loaded(0, [], {})
@@ -102,6 +102,7 @@ async def _run(load: Load) -> Loaded:
         _, connection = await loop.create_connection(_Client, "127.0.0.1", load.port)
         while left > 0 and time.perf_counter() < until:
             left -= 1
+            request = f"{load.method} {load.path.replace('{n}', f'{left:06}')} ".encode() + head
             sent = time.perf_counter()
             status, answer = await connection.ask(request)
             loaded.latencies.append(time.perf_counter() - sent)
