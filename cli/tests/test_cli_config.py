@@ -90,6 +90,10 @@ async def test_what_the_server_refuses_is_said_with_its_reason_and_kept(person: 
     bad = person.file("bad.json", {"backend": "nowhere"})
     said = await person.run("config", "update", "POOL", "lab", "-f", bad, "-d", "try", code=2)
     assert "Pool lab wants the backend nowhere; there is b1, b2." in said
+    assert not (person.home / "pool-lab.yaml").exists(), "it is in a file already"
+    person.environ["EDITOR"] = f"cp {bad}"
+    said = await person.run("config", "update", "POOL", "lab", "-d", "try", code=2)
+    assert "What you wrote is kept in pool-lab.yaml." in said
     assert (person.home / "pool-lab.yaml").read_text() == '{"backend": "nowhere"}'
     assert "--description" in await person.run("config", "update", "POOL", "lab", "-f", bad, code=2)
     assert "JSON nor YAML" in await person.run(

@@ -36,9 +36,6 @@ def run(session: Session) -> int:
     if args.file is None and text == SKELETON:
         raise UserError("The text was left as it was: no app was created.")
     path, params = f"api/app/user/{args.name}", {"description": args.description}
-    if args.file is None:
-        sent_or_kept(text, args.name, lambda: session.client().post(path, params, text))
-    else:
-        session.client().post(path, params, text)
+    sent_or_kept(text, args.name, args.file, lambda: session.client().post(path, params, text))
     say(f"App {args.name} created successfully")
     return 0

@@ -38,11 +38,13 @@ def edit(initial: str, environ: Mapping[str, str]) -> str:
         return read_spec(path).text
 
 
-def sent_or_kept(text: str, name: str, send: Callable[[], T]) -> T:
-    """What `send` gives. When it fails the text is kept in a file here, so that no work is lost."""
+def sent_or_kept(text: str, name: str, file: Path | None, send: Callable[[], T]) -> T:
+    """What `send` gives. When it fails the text is kept in a file here, so that no work is lost; one that came from a file is in it already."""
     try:
         return send()
     except CliError:
+        if file is not None and file.is_file():
+            raise
         path = Path(f"{name}.yaml")
         number = 1
         while path.exists():

@@ -31,7 +31,7 @@ def run(session: Session) -> int:
     if text == before:
         say(f"App {args.app.name} is as it was: no version was added.")
         return 0
-    updated = sent_or_kept(text, args.app.name, lambda: client.patch(args.app.path, None, text))
+    updated = sent_or_kept(text, args.app.name, args.file, lambda: client.patch(args.app.path, None, text))
     say(f"App {updated['name']} updated successfully")
     say(f"Version: {updated['version']}")
     return 0

@@ -51,7 +51,8 @@ def run(session: Session) -> int:
         return 0
     if not args.description:
         args.description = _ask_description()
-    sent_or_kept(text, f"{kind.lower()}{f'-{name}' if name else ''}", lambda: _send(client, args, old, new))
+    kept_as = f"{kind.lower()}{f'-{name}' if name else ''}"
+    sent_or_kept(text, kept_as, args.file, lambda: _send(client, args, old, new))
     say(f"Successfully updated {kind} config{f' {name}' if name else ''}.")
     return 0
 
