@@ -158,3 +158,16 @@ def test_the_profile_is_shown_and_changed(osmo: Any, api: Any) -> None:
         {"slack_notification": False},
     ]
     assert json.loads(osmo("profile", "list", "-t", "json").out)["roles"] == ["user"]
+
+
+def test_a_filter_that_is_given_twice_counts_twice(osmo: Any, api: Any) -> None:
+    api.on("GET", "/api/task", {"tasks": []})
+    api.on("GET", "/api/workflow", {"workflows": [], "more_entries": False})
+    twice = ("-p", "a", "-p", "b", "c", "-s", "RUNNING", "-s", "COMPLETED")
+    for what in ("task", "workflow"):
+        assert osmo(what, "list", *twice).code == 0
+        assert api.requests[-1].query["pools"] == ["a", "b", "c"]
+        assert api.requests[-1].query["statuses"] == ["RUNNING", "COMPLETED"]
+    assert osmo("task", "list").code == 0
+    assert "pools" not in api.requests[-1].query
+    assert api.requests[-1].query["statuses"] == ["PROCESSING", "SCHEDULING", "INITIALIZING", "RUNNING"]

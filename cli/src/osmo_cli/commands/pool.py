@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=LazyParser)
     listing = commands.add_parser("list", help="list pools with the GPUs of their quotas")
-    listing.add_argument("-p", "--pool", nargs="+", default=[], help="only these pools")
+    listing.add_argument("-p", "--pool", nargs="+", action="extend", default=[], help="only these pools")
     listing.add_argument(
         "-m", "--mode", choices=tuple(COLUMNS), default="used", help="show what is used, or what is free (used)"
     )

@@ -20,8 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=LazyParser)
     listing = commands.add_parser("list", help="list the nodes of pools")
-    listing.add_argument("-p", "--pool", nargs="+", default=[], help="nodes of these pools (your default pool)")
-    listing.add_argument("--platform", nargs="+", default=[], help="nodes of these platforms")
+    listing.add_argument(
+        "-p", "--pool", nargs="+", action="extend", default=[], help="nodes of these pools (your default pool)"
+    )
+    listing.add_argument("--platform", nargs="+", action="extend", default=[], help="nodes of these platforms")
     listing.add_argument("-a", "--all", action="store_true", help="nodes of every pool")
     listing.add_argument(
         "-m", "--mode", choices=("used", "free"), default="used", help="show used/capacity, or what is free (used)"

@@ -31,25 +31,31 @@ def _filters(listing: argparse.ArgumentParser) -> None:
         "-s",
         "--status",
         nargs="+",
+        action="extend",
         choices=TASK_STATUSES,
-        default=list(LIVE_TASK_STATUSES),
         metavar="STATUS",
         help="tasks in these statuses",
     )
     listing.add_argument("-w", "--workflow-id", help="tasks of workflows whose id contains this")
     who = listing.add_mutually_exclusive_group()
-    who.add_argument("-u", "--user", nargs="+", default=[], help="tasks of these users (yours)")
+    who.add_argument("-u", "--user", nargs="+", action="extend", default=[], help="tasks of these users (yours)")
     who.add_argument("-a", "--all-users", action="store_true", help="tasks of everybody")
     where = listing.add_mutually_exclusive_group()
-    where.add_argument("-p", "--pool", nargs="+", default=[], help="tasks in these pools (all)")
-    where.add_argument("-n", "--node", nargs="+", default=[], help="tasks on these nodes")
+    where.add_argument("-p", "--pool", nargs="+", action="extend", default=[], help="tasks in these pools (all)")
+    where.add_argument("-n", "--node", nargs="+", action="extend", default=[], help="tasks on these nodes")
     listing.add_argument("--started-after", type=local_date, metavar="YYYY-MM-DD")
     listing.add_argument("--started-before", type=local_date, metavar="YYYY-MM-DD")
     listing.add_argument("-c", "--count", type=positive, default=20, help="how many at most (20)")
     listing.add_argument("-f", "--offset", type=from_zero, default=0, help="how many to pass over (0)")
     listing.add_argument("-o", "--order", choices=("asc", "desc"), default="asc", help="oldest or newest first (asc)")
     listing.add_argument(
-        "--priority", nargs="+", choices=PRIORITIES, default=[], metavar="PRIORITY", help="of these priorities"
+        "--priority",
+        nargs="+",
+        action="extend",
+        choices=PRIORITIES,
+        default=[],
+        metavar="PRIORITY",
+        help="of these priorities",
     )
 
 
@@ -76,7 +82,7 @@ def _params(args: argparse.Namespace) -> dict[str, Param]:
         "workflow_id": args.workflow_id,
         "nodes": args.node,
         "users": args.user,
-        "statuses": args.status,
+        "statuses": args.status or LIVE_TASK_STATUSES,
         "order": args.order.upper(),
         "pools": args.pool,
         "all_pools": True if everywhere else None,

@@ -15,7 +15,9 @@ HEADER = ["Owner", "Name", "Description", "Created Date", "Latest Version"]
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--name", help="whose names hold this text")
     who = parser.add_mutually_exclusive_group()
-    who.add_argument("-u", "--user", nargs="+", default=[], help="of these users (yours, and those that you used)")
+    who.add_argument(
+        "-u", "--user", nargs="+", action="extend", default=[], help="of these users (yours, and those that you used)"
+    )
     who.add_argument("-a", "--all-users", action="store_true", help="of everybody")
     parser.add_argument("-c", "--count", type=positive, default=20, help="how many, the newest (20)")
     parser.add_argument("-o", "--order", choices=("asc", "desc"), default="asc", help="by age (asc)")

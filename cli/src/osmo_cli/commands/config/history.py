@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--order", choices=("asc", "desc"), default="asc", help="oldest or newest first (asc)")
     parser.add_argument("-n", "--name", help="only changes of this object")
     parser.add_argument("-r", "--revision", type=positive, help="only this revision")
-    parser.add_argument("--tags", nargs="+", default=[], help="only revisions with one of these tags")
+    parser.add_argument("--tags", nargs="+", action="extend", default=[], help="only revisions with one of these tags")
     times = parser.add_argument_group("times", "YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS, here")
     times.add_argument("--at-timestamp", type=_moment, help="the newest of each type until then")
     times.add_argument("--created-before", type=_moment, help="only earlier ones")

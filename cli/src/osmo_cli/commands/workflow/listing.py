@@ -22,13 +22,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--order", choices=("asc", "desc"), default="asc", help="newest last or newest first (asc)"
     )
     parser.add_argument(
-        "-s", "--status", nargs="+", choices=WORKFLOW_STATUSES, default=[], metavar="STATUS", help="in these statuses"
+        "-s",
+        "--status",
+        nargs="+",
+        action="extend",
+        choices=WORKFLOW_STATUSES,
+        default=[],
+        metavar="STATUS",
+        help="in these statuses",
     )
     parser.add_argument("--submitted-after", type=local_date, metavar="YYYY-MM-DD")
     parser.add_argument("--submitted-before", type=local_date, metavar="YYYY-MM-DD")
-    parser.add_argument("--tags", nargs="+", default=[], help="with any of these tags")
+    parser.add_argument("--tags", nargs="+", action="extend", default=[], help="with any of these tags")
     parser.add_argument(
-        "--priority", nargs="+", choices=PRIORITIES, default=[], metavar="PRIORITY", help="of these priorities"
+        "--priority",
+        nargs="+",
+        action="extend",
+        choices=PRIORITIES,
+        default=[],
+        metavar="PRIORITY",
+        help="of these priorities",
     )
     parser.add_argument(
         "--label", action="append", default=[], metavar="SELECTOR", help="key=value, with * and (a|b); may be repeated"
@@ -37,9 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-label", action="append", default=[], metavar="KEY", help="without this label; may be repeated"
     )
     who = parser.add_mutually_exclusive_group()
-    who.add_argument("-u", "--user", nargs="+", default=[], help="of these users (yours)")
+    who.add_argument("-u", "--user", nargs="+", action="extend", default=[], help="of these users (yours)")
     who.add_argument("-a", "--all-users", action="store_true", help="of everybody")
-    parser.add_argument("-p", "--pool", nargs="+", default=[], help="in these pools (all)")
+    parser.add_argument("-p", "--pool", nargs="+", action="extend", default=[], help="in these pools (all)")
     parser.add_argument("-P", "--app", metavar="NAME[:VERSION]", help="submitted from this app")
     add_format(parser)
     parser.set_defaults(run=run)

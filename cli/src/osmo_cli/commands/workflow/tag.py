@@ -8,9 +8,11 @@ from osmo_cli.session import Session
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-w", "--workflow", nargs="+", default=[], metavar="ID", help="workflows to change")
-    parser.add_argument("-a", "--add", nargs="+", default=[], metavar="TAG")
-    parser.add_argument("-r", "--remove", nargs="+", default=[], metavar="TAG")
+    parser.add_argument(
+        "-w", "--workflow", nargs="+", action="extend", default=[], metavar="ID", help="workflows to change"
+    )
+    parser.add_argument("-a", "--add", nargs="+", action="extend", default=[], metavar="TAG")
+    parser.add_argument("-r", "--remove", nargs="+", action="extend", default=[], metavar="TAG")
     parser.set_defaults(run=run)
 
 
