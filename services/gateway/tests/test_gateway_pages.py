@@ -37,7 +37,9 @@ class Views:
         return Text(self.text)
 
 
-def pages_of(views: Views, *, most_bytes: int = 1000, current: Callable[[Text], bool] = lambda _: True) -> Pages[Text]:
+def pages_of(
+    views: Views, *, most_bytes: int = 100_000, current: Callable[[Text], bool] = lambda _: True
+) -> Pages[Text]:
     return Pages(Rounds(views.edition), most_bytes=most_bytes, is_current=current)
 
 
@@ -101,7 +103,7 @@ async def test_what_else_a_page_depends_on_makes_it_be_read_anew() -> None:
 
 async def test_pages_that_are_too_many_are_read_each_time() -> None:
     views = Views()
-    pages = pages_of(views, most_bytes=150)
+    pages = pages_of(views, most_bytes=5_000)
     for n in range(6):
         await pages.get(n % 2, views.read)
     assert views.reads == 6

@@ -5,10 +5,13 @@ if it had been read, whichever gateway wrote what is in the views.
 """
 
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from osmo_gateway.kept import Kept
 from osmo_gateway.shared import Rounds, Shared
+
+_ASKED_BYTES: Final = 4_000
+"""What a page takes besides itself, so that many empty ones are many too: what was asked may be as long as a URL."""
 
 
 class Sized(Protocol):
@@ -63,4 +66,4 @@ class Pages(Generic[P]):
     def _keep(self, asked: Hashable, edition: int, page: P) -> None:
         """Empty views are not kept: they may be so twice, and have been filled in between."""
         if edition:
-            self._kept.put(asked, edition, page, size=page.size)
+            self._kept.put(asked, edition, page, size=page.size + _ASKED_BYTES)
