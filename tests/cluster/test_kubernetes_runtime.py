@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -376,6 +377,8 @@ async def test_nodes_tell_what_others_use_of_them(kubernetes: KubernetesCluster,
             return node in facts and (facts[node].used_cpu, facts[node].used_gpu) == (cpu, gpu)
 
         await eventually(lambda: used(0, 0))
+        await no_news_of_nodes(runtime)
+        changes = asyncio.create_task(runtime.nodes_changed())
         amounts = {"cpu": "1500m", "nvidia.com/gpu": "2"}
         other = {
             "metadata": {"name": "other"},
@@ -386,6 +389,7 @@ async def test_nodes_tell_what_others_use_of_them(kubernetes: KubernetesCluster,
         }
         await api.create(f"/api/v1/namespaces/{namespace}/pods", other)
         await eventually(lambda: used(1.5, 2))
+        await asyncio.wait_for(changes, 5)
         await create(runtime, task(resources=Resources(cpu=2, gpu=1)), node=node)
         await seen.until(is_phase(PodPhase.RUNNING))
         assert await used(1.5, 2)
@@ -396,6 +400,13 @@ async def test_nodes_tell_what_others_use_of_them(kubernetes: KubernetesCluster,
         fact = next(each for each in await runtime.list_nodes() if each.name == node)
         assert (fact.cpu, fact.gpu) == (16, 4)
         await api.delete(f"/api/v1/nodes/{node}")
+
+
+async def no_news_of_nodes(runtime: KubernetesRuntime) -> None:
+    """Returns when whatever changed was told."""
+    with contextlib.suppress(TimeoutError):
+        while True:
+            await asyncio.wait_for(runtime.nodes_changed(), 0.5)
 
 
 async def is_unavailable(runtime: KubernetesRuntime, name: str) -> bool:

@@ -85,6 +85,19 @@ def test_a_node_that_vanished_is_told_as_gone_even_by_a_later_life(run_world: Ru
     run_world(main)
 
 
+def test_nodes_that_come_and_go_are_told_in_a_second(run_world: Run) -> None:
+    async def main(world: Any) -> None:
+        await world.start()
+        world.cluster.lose_node("sim-0001", world.clock.now())
+        world.cluster.add_node("new", 8)
+        await asyncio.sleep(1)
+        assert (await world.nodes("sim-0001"))[-1].node.gone
+        assert [seen.node.gpu for seen in await world.nodes("new")] == [8]
+        assert len(await world.nodes("sim-0002")) == 1
+
+    run_world(main)
+
+
 def test_a_crash_between_doing_and_acknowledging_makes_no_pod_twice(run_world: Run) -> None:
     async def main(world: Any) -> None:
         first = await world.start(LosesItsAgentAfterApply(world))

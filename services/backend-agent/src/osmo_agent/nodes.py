@@ -15,6 +15,8 @@ from osmo_service.clock import Clock
 
 log = logging.getLogger("osmo.agent.nodes")
 
+SETTLES_S = 0.5
+
 
 class NodeWatch:
     """`stored` is set once every node of the first look is in the log."""
@@ -52,7 +54,16 @@ class NodeWatch:
                 continue
             backoff.reset()
             self.stored.set()
-            await asyncio.sleep(self._every_s)
+            await self._until_news()
+
+    async def _until_news(self) -> None:
+        """At the latest after `every_s`: rules about nodes change too, and not every runtime says when its nodes do. What changes together is told together."""
+        try:
+            async with asyncio.timeout(self._every_s):
+                await self._runtime.nodes_changed()
+                await asyncio.sleep(SETTLES_S)
+        except TimeoutError:
+            return
 
     async def look(self) -> None:
         """One look; returns when all that is news is stored."""

@@ -34,6 +34,8 @@ class Nodes:
         self._rules: dict[str, str] = {}
         self._nodes_synced = asyncio.Event()
         self._others_synced = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set with every change of what `facts` says; whoever waits for it clears it."""
 
     async def synced(self) -> None:
         await self._nodes_synced.wait()
@@ -81,6 +83,7 @@ class Nodes:
             self._nodes[name] = seen.item
         if seen.gone or before != seen.item:
             self._facts.pop(name, None)
+            self.changed.set()
 
     def _note_other(self, seen: Seen[OtherPod]) -> None:
         before = self._others.pop(seen.item.uid, None)
@@ -93,3 +96,4 @@ class Nodes:
             if pod is not None:
                 self._used[pod.node] = self._used.get(pod.node, _NOTHING).plus(pod.requests, times)
                 self._facts.pop(pod.node, None)
+                self.changed.set()

@@ -146,6 +146,10 @@ class KubernetesRuntime:
         await _in_time(self._nodes.synced(), "nodes")
         return self._nodes.facts(await self._rules.current())
 
+    async def nodes_changed(self) -> None:
+        await self._nodes.changed.wait()
+        self._nodes.changed.clear()
+
     async def _synced(self) -> None:
         await _in_time(self._pods.synced.wait(), "pods")
 

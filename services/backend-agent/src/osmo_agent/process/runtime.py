@@ -111,6 +111,10 @@ class ProcessRuntime:
     async def list_nodes(self) -> Sequence[NodeFact]:
         return [host_node(self._state_dir, self._options, self._clock.now())]
 
+    async def nodes_changed(self) -> None:
+        """What others use of this machine changes all the time, and nobody says so."""
+        await asyncio.Event().wait()
+
     async def close(self) -> None:
         """Stop what this process does; pods go on."""
         tasks = [*self._starting.values(), *self._removing.values()]

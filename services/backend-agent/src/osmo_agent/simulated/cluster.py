@@ -41,7 +41,7 @@ class Watch:
 class SimulatedCluster:
     """Changed by calls only, each of which is told the time: no task, no timer, no clock inside.
 
-    `observe` hears of every pod that is made (a test's chance to count); `changed` is called when something may be due earlier.
+    `observe` hears of every pod that is made (a test's chance to count); `changed` is called when something may be due earlier, `nodes_changed` when a node came or went.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class SimulatedCluster:
     ) -> None:
         self.uid = uid
         self.changed: Callable[[], None] = _nobody
+        self.nodes_changed: Callable[[], None] = _nobody
         self._nodes = dict(nodes)
         self._script = script
         self._observe = observe
@@ -146,9 +147,11 @@ class SimulatedCluster:
                 pod.reason, pod.message = "NodeLost", f"node {name} is gone"
                 self._see(pod.fact())
         self.changed()
+        self.nodes_changed()
 
     def add_node(self, name: str, gpus: int) -> None:
         self._nodes[name] = gpus
+        self.nodes_changed()
 
     def adopt(self, pods: Iterable[Pod], deleted: Iterable[AttemptKey] = ()) -> None:
         """Take up pods of an earlier life, with the times that they had, and what was deleted in it."""

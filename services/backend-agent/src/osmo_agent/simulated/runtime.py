@@ -22,7 +22,9 @@ class SimulatedRuntime:
         self._clock = clock
         self._journal = journal
         self._news = asyncio.Event()
+        self._nodes_changed = asyncio.Event()
         cluster.changed = self._news.set
+        cluster.nodes_changed = self._nodes_changed.set
         if journal is not None:
             cluster.adopt(journal.pods, journal.deleted)
 
@@ -74,6 +76,10 @@ class SimulatedRuntime:
 
     async def list_nodes(self) -> Sequence[NodeFact]:
         return self._cluster.node_facts(self._clock.now())
+
+    async def nodes_changed(self) -> None:
+        await self._nodes_changed.wait()
+        self._nodes_changed.clear()
 
     async def _until_due(self) -> None:
         """Return when something is due, or the cluster was changed from outside."""
