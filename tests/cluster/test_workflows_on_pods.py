@@ -51,7 +51,7 @@ async def place(kubernetes: KubernetesCluster, node: RealNode, tmp_path_factory:
             selector = {"kubernetes.io/hostname": node.name}
             template = {"spec": {"nodeSelector": selector, "terminationGracePeriodSeconds": 1}}
             worker = await made.add(POOL, kubernetes, host=node.host_address, template=template, **settings)
-            yield Place(made, worker, storage, keys)
+            yield Place(made, worker, node.name, storage, keys)
     finally:
         storage.kill()
 
@@ -59,14 +59,34 @@ async def place(kubernetes: KubernetesCluster, node: RealNode, tmp_path_factory:
 class Place:
     """What the tests of this file share."""
 
-    def __init__(self, made: House, worker: Worker, storage: ObjectServer, keys: dict[str, str]) -> None:
+    def __init__(self, made: House, worker: Worker, node: str, storage: ObjectServer, keys: dict[str, str]) -> None:
         self.house = made
+        self.node = node
         self.worker = worker
         self.storage = storage
         self.keys = keys
 
-    async def submit(self, name: str, *bodies: Mapping[str, Any], **more: Any) -> str:
-        return await self.house.ada.submit(spec(name, *bodies, **more), pool=POOL)
+    async def submit(
+        self, name: str, *bodies: Mapping[str, Any], pool: str = POOL, priority: str = "NORMAL", **more: Any
+    ) -> str:
+        return await self.house.ada.submit(spec(name, *bodies, **more), pool=pool, priority=priority)
+
+    async def running(self, name: str) -> Any:
+        return await self.house.until(name, lambda one: latest(one)["t"].status == "RUNNING", within_s=OVER_WITHIN_S)
+
+    async def set_gpus(self, count: int) -> None:
+        """What the node says it has: nobody plugs anything in, and no task of these tests looks for it. Returns when osmo knows."""
+        path = f"/api/v1/nodes/{self.node}/status"
+        async with self.worker.cluster.api() as api:
+            await api.patch(path, {"status": {"capacity": {"nvidia.com/gpu": str(count)}}})
+        async with asyncio.timeout(60):
+            while await self._gpus() != count:
+                await asyncio.sleep(0.1)
+
+    async def _gpus(self) -> int:
+        found = await self.house.say("GET", "/api/resources", None)
+        (node,) = (each for each in found["resources"] if each["hostname"] == self.node)
+        return int(node["allocatable_fields"].get("gpu", 0))
 
     async def over(self, workflow: str) -> Any:
         return await self.house.over(workflow, within_s=OVER_WITHIN_S)
@@ -189,9 +209,42 @@ async def test_a_pod_that_fills_its_disk_is_evicted(place: Place) -> None:
     await place.nothing_left()
 
 
+async def test_low_work_gives_way_to_what_has_a_right_to_its_gpu(place: Place) -> None:
+    one_gpu = {"default": {"gpu": 1, "memory": "64Mi"}}
+    await place.set_gpus(1)
+    try:
+        low = await place.submit("low", task("t", "echo up; sleep 600"), priority="LOW", resources=one_gpu)
+        await place.running(low)
+        normal = await place.run("normal", task("t", "echo mine"), resources=one_gpu)
+        assert ends(normal) == {"t": ("COMPLETED", 0)}, await place.house.lines(normal.name)
+        assert ends(await place.over(low)) == {"t": ("FAILED_PREEMPTED", 3006)}
+    finally:
+        await place.set_gpus(0)
+    await place.nothing_left()
+
+
+async def test_a_pod_that_cannot_start_ends_by_the_start_timeout(place: Place) -> None:
+    """Its kubelet waits for a ConfigMap that nobody makes."""
+    volume = {"name": "absent", "configMap": {"name": "nobody-makes-this"}}
+    mount = {"name": "{{USER_CONTAINER_NAME}}", "volumeMounts": [{"name": "absent", "mountPath": "/absent"}]}
+    template = {
+        "spec": {"nodeSelector": {"kubernetes.io/hostname": place.node}, "volumes": [volume], "containers": [mount]}
+    }
+    await place.house.pool("waits", POOL, template)
+    before = (await place.house.say("GET", "/api/configs/workflow", None))["default_schedule_timeout"]
+    await place.house.say("PATCH", "/api/configs/workflow", {"configs_dict": {"default_schedule_timeout": 0.1}})
+    try:
+        name = await place.submit("never", task("t", "true"), pool="waits")
+        assert "nobody-makes-this" in await place.house.until_event(name, "FailedMount", within_s=OVER_WITHIN_S)
+        assert ends(await place.over(name)) == {"t": ("FAILED_START_TIMEOUT", 3005)}
+    finally:
+        await place.house.say("PATCH", "/api/configs/workflow", {"configs_dict": {"default_schedule_timeout": before}})
+    await place.nothing_left()
+
+
 async def test_a_pod_that_somebody_deletes(place: Place) -> None:
     name = await place.submit("deleted", task("t", "echo here; sleep 600"))
-    await place.house.until(name, lambda one: latest(one)["t"].status == "RUNNING", within_s=OVER_WITHIN_S)
+    await place.running(name)
     (pod,) = await place.pods()
     async with place.worker.cluster.api() as api:
         await api.delete(f"/api/v1/namespaces/{place.worker.namespace}/pods/{pod['metadata']['name']}")
@@ -226,7 +279,7 @@ async def test_an_upload_that_fails_fails_the_task_whatever_its_command_said(pla
 
 async def test_cancelling_a_running_task(place: Place) -> None:
     name = await place.submit("cancelled", task("t", "trap 'exit 0' TERM; echo up; sleep 600 & wait"))
-    await place.house.until(name, lambda one: latest(one)["t"].status == "RUNNING", within_s=OVER_WITHIN_S)
+    await place.running(name)
     await place.house.cancel(name)
     workflow = await place.over(name)
     assert workflow.status == "FAILED_CANCELED"
