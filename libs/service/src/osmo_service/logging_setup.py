@@ -5,6 +5,10 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+import msgspec
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
+
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -20,6 +24,14 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
+        return _in_json(line)
+
+
+def _in_json(line: dict[str, object]) -> str:
+    """What is no text in UTF-8 (half a character out of somebody's path) is escaped, as json does it."""
+    try:
+        return _ENCODER.encode(line).decode()
+    except (UnicodeEncodeError, TypeError):
         return json.dumps(line, default=str)
 
 

@@ -125,14 +125,16 @@ class Folder:
             if folded is None:
                 return None
             self._tasks += folded.weight
+            events = max(len(logged.commit.events), folded.weight)
         else:
             folded = known.awake()
+            events = len(logged.commit.events)
             if logged.seq > folded.seq:
                 folded.state = apply_commit(folded.state, logged.commit) or folded.state
                 folded.seq = logged.seq
         self._states[logged.workflow_id] = folded
         self._states.move_to_end(logged.workflow_id)
-        self._turns.touch(logged.workflow_id, events=len(logged.commit.events), tasks=len(folded.state.tasks))
+        self._turns.touch(logged.workflow_id, events=events, tasks=len(folded.state.tasks))
         return folded
 
     def _begin(self, history: Sequence[LoggedCommit]) -> Folded | None:

@@ -11,6 +11,7 @@ class Arrivals:
     def __init__(self) -> None:
         self.seq = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._asked = asyncio.Event()
 
     def arrive(self, seq: int) -> None:
         self.seq = seq
@@ -24,6 +25,7 @@ class Arrivals:
             return True
         arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((seq, arrival))
+        self._asked.set()
         try:
             async with asyncio.timeout(within_s):
                 await arrival
@@ -32,6 +34,17 @@ class Arrivals:
         finally:
             self._waiting = [entry for entry in self._waiting if entry[1] is not arrival]
         return True
+
+    async def nobody_waits(self, for_s: float) -> None:
+        """Returns after so long, or as soon as somebody waits for a position."""
+        if self._waiting:
+            return
+        self._asked.clear()
+        try:
+            async with asyncio.timeout(for_s):
+                await self._asked.wait()
+        except TimeoutError:
+            return
 
 
 class Watchers:

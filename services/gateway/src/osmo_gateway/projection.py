@@ -25,6 +25,10 @@ log = logging.getLogger("osmo.gateway.projection")
 _EVERY_WORKFLOW = "osmo.workflow.>"
 _BATCH = 1024
 
+_PAUSE_S = 0.01
+"""Between two writes, unless somebody waits for his own: what comes in a burst is written together, a hundred times a second at most. A transaction
+costs as much as the rows of several commits."""
+
 _LOOK_EVERY_S = 5.0
 """Between looks for rows that a crash of the database took."""
 
@@ -60,6 +64,7 @@ class Projection:
             async for batch in batches:
                 await self._write_until_done(batch)
                 self._mark_caught_up(target)
+                await self._arrivals.nobody_waits(_PAUSE_S)
 
     async def _look_after_rows(self) -> None:
         """Ends with Stale when written rows are gone; without it that would show with the next commit only, which may be days away."""

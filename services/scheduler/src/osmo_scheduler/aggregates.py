@@ -117,6 +117,7 @@ class Aggregates:
             return None
         entry = Entry(state, record.seq, record.seq)
         self.keep(entry)
+        self.touch(entry, len(state.tasks))
         return entry
 
 

@@ -87,7 +87,7 @@ class Turns:
         return len(self._rest_at)
 
     def touch(self, workflow_id: str, *, events: int, tasks: int) -> None:
-        """So many events happened to this workflow, which has so many tasks."""
+        """So many events happened to this workflow, which has so many tasks. Its beginning counts as an event of each of them: that is what it takes."""
         self._now += events
         awake = workflow_id in self._rest_at
         self._rest_at[workflow_id] = self._now + self._rest_after * (1 + tasks // 100)
