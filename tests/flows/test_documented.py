@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,32 @@ import pytest
 from tests.flows.documented import Answers, Channels, answers_of, overheard, served_subjects
 from tests.flows.house import open_house
 from tests.flows.person import OVER_WITHIN_S, Person, person, spec, task
+from tests.installation import Installation
 
 ROOT = Path(__file__).parents[2]
 PROTO = ROOT / "proto"
 
 
 @pytest.fixture
-async def answers(ada: Person) -> Answers:
-    return await answers_of(ada.http)
+async def bea(up: Installation) -> AsyncIterator[Person]:
+    """Nobody else's tests are changed by what she sets in her profile."""
+    async with person(up.url, "bea") as one:
+        yield one
+
+
+@pytest.fixture
+async def answers(bea: Person) -> Answers:
+    return await answers_of(bea.http)
 
 
 async def test_the_gateway_serves_the_document_of_the_repository(answers: Answers) -> None:
     assert answers.document == json.loads((PROTO / "openapi.json").read_text())
 
 
-async def test_everything_that_can_be_read_is_as_described(ada: Person, answers: Answers) -> None:
+async def test_everything_that_can_be_read_is_as_described(bea: Person, answers: Answers) -> None:
     """Every GET of the document, of things that are there."""
-    workflow = await ada.submit(spec("documented", task("t")))
-    await ada.over(workflow)
+    workflow = await bea.submit(spec("documented", task("t")))
+    await bea.over(workflow)
     await keep_one_of_each(answers)
     nodes = json.loads(await answers.ask("GET", "/api/resources", query={"all_pools": "true"}))["resources"]
     parts = {"workflow": workflow, "task": "t", "pool": "simulated", "node": nodes[0]["hostname"]}
@@ -66,8 +75,8 @@ async def keep_one_of_each(answers: Answers) -> None:
         await answers.ask("PUT", f"/api/configs/{kind}/{{name}}", name="documented", body={"configs": value})
 
 
-async def test_the_same_in_its_other_forms_is_as_described(ada: Person, answers: Answers) -> None:
-    running = await ada.submit(spec("waits", task("t", command=["sleep", "60"])))
+async def test_the_same_in_its_other_forms_is_as_described(bea: Person, answers: Answers) -> None:
+    running = await bea.submit(spec("waits", task("t", command=["sleep", "60"])))
     for query in ({"verbose": "true"}, {"skip_groups": "true"}):
         await answers.ask("GET", "/api/workflow/{workflow}", workflow=running, query=query)
     everything = {"all_users": "true", "all_pools": "true"}
@@ -78,10 +87,10 @@ async def test_the_same_in_its_other_forms_is_as_described(ada: Person, answers:
     await answers.ask("POST", "/api/workflow/{workflow}/cancel", workflow=running, query={"force": "true"})
 
 
-async def test_a_group_that_waits_has_a_reason_as_described(ada: Person, answers: Answers) -> None:
+async def test_a_group_that_waits_has_a_reason_as_described(bea: Person, answers: Answers) -> None:
     """Three tasks that each want all GPUs of a node, and two nodes."""
     tasks = [task(f"t{number}", SIM_SECONDS=60) for number in range(3)]
-    name = await ada.submit(spec("full", *tasks, resources={"default": {"gpu": 8, "cpu": 1}}))
+    name = await bea.submit(spec("full", *tasks, resources={"default": {"gpu": 8, "cpu": 1}}))
     async with asyncio.timeout(OVER_WITHIN_S):
         while not (
             groups := json.loads(await answers.ask("GET", "/api/workflow/{workflow}/why", workflow=name))["groups"]
@@ -93,7 +102,7 @@ async def test_a_group_that_waits_has_a_reason_as_described(ada: Person, answers
     await answers.ask("POST", "/api/workflow/{workflow}/cancel", workflow=name)
 
 
-async def test_what_is_changed_is_answered_as_described(ada: Person, answers: Answers) -> None:
+async def test_what_is_changed_is_answered_as_described(bea: Person, answers: Answers) -> None:
     body = {"file": spec("answers", task("t"))}
     for query in ({}, {"dry_run": "true"}, {"validation_only": "true"}):
         await answers.ask("POST", "/api/pool/{pool}/workflow", pool="simulated", body=body, query=query)
@@ -123,9 +132,9 @@ async def test_refusals_are_as_described(answers: Answers) -> None:
     await answers.ask("POST", "/api/pool/{pool}/workflow", "422", pool="simulated", body={"flie": ""})
 
 
-async def test_parameters_are_held_to_what_is_described(ada: Person, answers: Answers) -> None:
+async def test_parameters_are_held_to_what_is_described(bea: Person, answers: Answers) -> None:
     """What is no value of its type is misshapen, and what is out of its bounds is refused, for every parameter of a GET."""
-    workflow = await ada.submit(spec("bounds", task("t")))
+    workflow = await bea.submit(spec("bounds", task("t")))
     tried = 0
     for path, item in answers.document["paths"].items():
         for parameter in item.get("get", {}).get("parameters", []):
@@ -160,13 +169,13 @@ async def test_every_message_of_a_workflow_is_as_described(nats_url: str, databa
     async with (
         open_house(nats_url, database_url, tmp_path) as house,
         overheard(nats_url) as replies,
-        person(house.url, "ada") as ada,
+        person(house.url, "bea") as bea,
     ):
-        name = await ada.submit((ROOT / "examples/pipeline.yaml").read_text(), pool="default")
-        await ada.http.get(f"/api/workflow/{name}/why")
-        assert (await ada.over(name)).status == "COMPLETED"
-        await ada.http.post(f"/api/workflow/{name}/cancel")
-        await ada.http.get("/api/credentials")
+        name = await bea.submit((ROOT / "examples/pipeline.yaml").read_text(), pool="default")
+        await bea.http.get(f"/api/workflow/{name}/why")
+        assert (await bea.over(name)).status == "COMPLETED"
+        await bea.http.post(f"/api/workflow/{name}/cancel")
+        await bea.http.get("/api/credentials")
         heard = list(house.tap.heard)
         questions = {
             "osmo.rpc.submit",
