@@ -41,7 +41,7 @@ def build_runtime(target: Path) -> None:
     _certificates(packages, tree / "etc")
     to_bytecode(library)
     pack(library)
-    _same_for_everybody(target)
+    same_for_everybody(target)
 
 
 def build_starter(target: Path) -> None:
@@ -76,7 +76,7 @@ def _certificates(packages: Path, target: Path) -> None:
     (packages / "botocore" / "cacert.pem").symlink_to(os.path.relpath(target / "cacert.pem", packages / "botocore"))
 
 
-def _same_for_everybody(target: Path) -> None:
+def same_for_everybody(target: Path) -> None:
     """Any user may run it, nobody may write to it."""
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():

@@ -1,11 +1,10 @@
-"""`python -m images.oci ARCHIVE [--name NAME] [--base DIRECTORY] [--runtime DIRECTORY]`: the runtime image as an archive, without any engine.
+"""`python -m images.oci ARCHIVE [--image runtime|service] [--name NAME] ...`: an image as an archive, without any engine.
 
-`ctr images import ARCHIVE`, `docker load -i ARCHIVE` and `podman load -i ARCHIVE` take it. The same input gives the same bytes. The image needs no
-base: whoever wants tools in it gives a folder that holds a root file system.
+`ctr images import ARCHIVE`, `docker load -i ARCHIVE` and `podman load -i ARCHIVE` take it. The same input gives the same bytes. The images need no
+base: whoever wants tools in the runtime's gives a folder that holds a root file system.
 """
 
 import argparse
-import gzip
 import hashlib
 import io
 import json
@@ -13,72 +12,50 @@ import platform
 import re
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.cached import cached_runtime
+from images import service_image
+from images.cached import cached_runtime, cached_service_layers
 from images.folders import FILES, FOLDERS
+from images.layers import Layer, entry, layer_of
 from images.shared_libraries import Unbuildable
 from osmo_runtime import image_layout
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-DEFAULT_NAME = "osmo-runtime:dev"
+DEFAULT_NAMES = {"runtime": "osmo-runtime:dev", "service": "osmo-service:dev"}
 DEFAULT_REGISTRY = "docker.io/library/"
 _OCI = "application/vnd.oci.image"
 Json = dict[str, Any]
 
 
-def write_runtime_image(archive: Path, runtime: Path, *, name: str = DEFAULT_NAME, base: Path | None = None) -> None:
+@dataclass(frozen=True)
+class Defaults:
+    """What a container of the image does where nothing else is said."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    user: str = ""
+
+
+_RUNTIME = Defaults(image_layout.CTRL_COMMAND, {"PATH": f"{image_layout.IMAGE_DIR}:/usr/local/bin:/usr/bin:/bin"})
+_SERVICE = Defaults(service_image.COMMAND, service_image.ENVIRONMENT, user=f"{service_image.USER}:{service_image.USER}")
+
+
+def write_runtime_image(
+    archive: Path, runtime: Path, *, name: str = DEFAULT_NAMES["runtime"], base: Path | None = None
+) -> None:
     """Write the image of a built runtime, on top of the root file system in `base` where there is one."""
-    layers = [*([_layer_of_tree(base, "")] if base else ()), _runtime_layer(runtime, with_names=base is None)]
-    with archive.open("wb") as output:
-        _write_archive(output, name, layers)
+    own = {image_layout.IMAGE_DIR.lstrip("/"): runtime}
+    layer = layer_of(own, folders=FOLDERS, files=None if base else FILES)
+    _write_archive(archive, name, [*([layer_of({"": base})] if base else ()), layer], _RUNTIME)
 
 
-def _runtime_layer(runtime: Path, *, with_names: bool) -> bytes:
-    output = io.BytesIO()
-    with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as layer:
-        for folder, mode in FOLDERS:
-            layer.addfile(_entry(folder, tarfile.DIRTYPE, mode))
-        if with_names:
-            for path, content in FILES.items():
-                layer.addfile(_entry(path, size=len(content)), io.BytesIO(content))
-        _add_tree(layer, runtime, image_layout.IMAGE_DIR.lstrip("/"))
-    return output.getvalue()
-
-
-def _layer_of_tree(tree: Path, place: str) -> bytes:
-    output = io.BytesIO()
-    with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as layer:
-        _add_tree(layer, tree, place)
-    return output.getvalue()
-
-
-def _add_tree(layer: tarfile.TarFile, tree: Path, place: str) -> None:
-    """In the order of names, as root's, without times: the bytes depend on what is in the files, and on nothing else."""
-    for path in sorted((tree, *tree.rglob("*"))):
-        relative = path.relative_to(tree).as_posix()
-        name = f"{place}/{relative}" if place and relative != "." else place or relative
-        found = layer.gettarinfo(str(path), name)
-        if found is None or name == ".":
-            continue
-        entry = _entry(name, found.type, found.mode, found.size)
-        entry.linkname = found.linkname
-        if found.islnk():
-            entry.type, entry.size, entry.linkname = tarfile.REGTYPE, path.stat().st_size, ""
-        if entry.isreg():
-            with path.open("rb") as content:
-                layer.addfile(entry, content)
-        else:
-            layer.addfile(entry)
-
-
-def _entry(name: str, kind: bytes = tarfile.REGTYPE, mode: int = 0o644, size: int = 0) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(name)
-    entry.type, entry.mode, entry.size = kind, mode, size
-    return entry
+def write_service_image(archive: Path, *, name: str = DEFAULT_NAMES["service"]) -> None:
+    """Write the image of the services, of this environment's Python and packages. Raises Unbuildable."""
+    _write_archive(archive, name, cached_service_layers(), _SERVICE)
 
 
 # -- the archive ------------------------------------------------------------------------------------------------------
@@ -101,9 +78,9 @@ class _Blob:
         return {"mediaType": self.kind, "digest": f"sha256:{self.digest}", "size": len(self.content), **more}
 
 
-def _write_archive(output: Any, name: str, layers: Sequence[bytes]) -> None:
-    packed = [_Blob(f"{_OCI}.layer.v1.tar+gzip", gzip.compress(layer, compresslevel=6, mtime=0)) for layer in layers]
-    config = _Blob(f"{_OCI}.config.v1+json", _json(_config(layers)))
+def _write_archive(path: Path, name: str, layers: Sequence[Layer], defaults: Defaults) -> None:
+    packed = [_Blob(f"{_OCI}.layer.v1.tar+gzip", layer.packed) for layer in layers]
+    config = _Blob(f"{_OCI}.config.v1+json", _json(_config(layers, defaults)))
     manifest = _Blob(
         f"{_OCI}.manifest.v1+json",
         _json(
@@ -116,9 +93,9 @@ def _write_archive(output: Any, name: str, layers: Sequence[bytes]) -> None:
         ),
     )
     for_docker = [{"Config": config.path, "RepoTags": [name], "Layers": [layer.path for layer in packed]}]
-    with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(path, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for blob in (*packed, config, manifest):
-            archive.addfile(_entry(blob.path, size=len(blob.content)), io.BytesIO(blob.content))
+            archive.addfile(entry(blob.path, size=len(blob.content)), io.BytesIO(blob.content))
         _add(archive, "index.json", _index(name, manifest))
         _add(archive, "manifest.json", for_docker)
         _add(archive, "oci-layout", {"imageLayoutVersion": "1.0.0"})
@@ -141,17 +118,18 @@ def full_reference(name: str) -> str:
     return f"{DEFAULT_REGISTRY.removesuffix('library/') if slash else DEFAULT_REGISTRY}{name}"
 
 
-def _config(layers: Sequence[bytes]) -> Json:
+def _config(layers: Sequence[Layer], defaults: Defaults) -> Json:
     return {
         "architecture": _architecture(),
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": {
-            "Cmd": list(image_layout.CTRL_COMMAND),
-            "Env": [f"PATH={image_layout.IMAGE_DIR}:/usr/local/bin:/usr/bin:/bin"],
+            "Cmd": list(defaults.command),
+            "Env": [f"{name}={value}" for name, value in defaults.environment.items()],
             "WorkingDir": "/",
+            **({"User": defaults.user} if defaults.user else {}),
         },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
     }
 
 
@@ -161,7 +139,7 @@ def _architecture() -> str:
 
 def _add(archive: tarfile.TarFile, name: str, value: object) -> None:
     content = _json(value)
-    archive.addfile(_entry(name, size=len(content)), io.BytesIO(content))
+    archive.addfile(entry(name, size=len(content)), io.BytesIO(content))
 
 
 def _json(value: object) -> bytes:
@@ -171,12 +149,17 @@ def _json(value: object) -> bytes:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m images.oci")
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--name", default=DEFAULT_NAME)
+    parser.add_argument("--image", choices=DEFAULT_NAMES, default="runtime")
+    parser.add_argument("--name")
     parser.add_argument("--base", type=Path, help="a folder with a root file system to put the runtime on")
     parser.add_argument("--runtime", type=Path, help="a built runtime; without it one is built")
     chosen = parser.parse_args()
     try:
-        write_runtime_image(chosen.archive, chosen.runtime or cached_runtime(), name=chosen.name, base=chosen.base)
+        name = chosen.name or DEFAULT_NAMES[chosen.image]
+        if chosen.image == "service":
+            write_service_image(chosen.archive, name=name)
+        else:
+            write_runtime_image(chosen.archive, chosen.runtime or cached_runtime(), name=name, base=chosen.base)
     except (Unbuildable, OSError) as error:
         sys.stderr.write(f"The image cannot be built: {error}\n")
         return 1

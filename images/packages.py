@@ -84,13 +84,14 @@ _NO_CODE = re.compile(r"\.(c|h|pyx|pxd|pxi|pyi|typed|hash)$|(^|/)(tests?|__pycac
 def copy_packages(target: Path) -> None:
     """Put the runtime's packages into `target`, as `import` looks for them."""
     for name in RUNTIME_PACKAGES:
-        _copy_installed(name, target)
+        copy_installed(name, target)
     prune_descriptions(target / "botocore" / "data")
     for member in RUNTIME_MEMBERS:
         copy_member(member, target, NOT_SHIPPED)
 
 
-def _copy_installed(name: str, target: Path) -> None:
+def copy_installed(name: str, target: Path) -> None:
+    """Put an installed package into `target`, without what no program in a pod uses."""
     files = importlib.metadata.distribution(name).files or []
     for file in files:
         if _is_shipped(file.as_posix()):
@@ -117,6 +118,12 @@ def copy_member(member: str, target: Path, without: Collection[str] = ()) -> Non
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
+
+
+def copy_service_member(member: str, target: Path) -> None:
+    """Put a member's packages into `target`, and what `importlib.metadata` knows of it."""
+    copy_member(member, target)
+    _describe(member, target)
 
 
 def _describe(member: str, target: Path) -> None:
@@ -160,8 +167,7 @@ def main() -> int:
     image, *target = sys.argv[1:]
     if target:
         for member in SERVICE_MEMBERS:
-            copy_member(member, Path(target[0]))
-            _describe(member, Path(target[0]))
+            copy_service_member(member, Path(target[0]))
     else:
         sys.stdout.writelines(locked({"runtime": RUNTIME_PACKAGES, "service": SERVICE_PACKAGES}[image]))
     return 0

@@ -21,11 +21,11 @@ def copy_libraries(tree: Path) -> None:
     """Put the loader at `<tree>/ld.so` and everything that a file of `tree` is linked with into `<tree>/lib`."""
     libraries = tree / "lib"
     program = tree / "bin" / "python3"
-    shutil.copyfile(_loader_of(program), tree / "ld.so")
+    shutil.copyfile(loader_and_libc(program)[0].resolve(), tree / "ld.so")
     (tree / "ld.so").chmod(0o755)
     found: dict[str, Path] = {}
     for file in elf_files(tree):
-        found |= _needed_by(file)
+        found |= needed_by(file)
     own = {file.name for file in tree.rglob("*.so*")}
     for name, source in found.items():
         if name not in own:
@@ -51,18 +51,20 @@ def elf_files(tree: Path) -> Iterator[Path]:
                     yield file
 
 
-def _needed_by(file: Path) -> dict[str, Path]:
+def needed_by(file: Path) -> dict[str, Path]:
+    """Name and place of every shared library that a program or library needs. Raises Unbuildable."""
     told = subprocess.run(["ldd", file], check=False, capture_output=True, text=True).stdout
     if missing := re.search(r"^\s*(\S+) => not found", told, re.MULTILINE):
         raise Unbuildable(f"{file.name} needs {missing[1]}, which is not on this machine")
     return {name: Path(path) for name, path in _NEEDED.findall(told)}
 
 
-def _loader_of(program: Path) -> Path:
+def loader_and_libc(program: Path) -> tuple[Path, Path]:
+    """Where this program looks for its loader, and finds its libc. Raises Unbuildable."""
     told = subprocess.run(["ldd", program], check=False, capture_output=True, text=True).stdout
-    loader = _LOADER.search(told)
-    if loader is None or "libc.so.6" not in told:
+    loader, libc = _LOADER.search(told), dict(_NEEDED.findall(told)).get("libc.so.6")
+    if loader is None or libc is None:
         raise Unbuildable(
             "the Python that builds the runtime must be linked with glibc: a musl or a static one cannot be moved"
         )
-    return Path(loader[1]).resolve()
+    return Path(loader[1]), Path(libc)
