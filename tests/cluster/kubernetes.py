@@ -22,7 +22,9 @@ from tests.cluster.certificates import Authority, Pair, signing_key
 from tests.cluster.parts import NotReady, Part, Ports
 
 READY_WITHIN_S = 90.0
-# What tests look at: objects go with their owners and namespaces, pods leave nodes that are gone or tainted, services and jobs work.
+# The Service `kubernetes` gets the first address of the range: from pods, that is the API server (services.py).
+SERVICES, API_SERVICE = "10.96.0.0/16", "10.96.0.1"
+# What tests look at: objects go with their owners and namespaces, pods leave nodes that are gone or tainted, services, jobs and claims of volumes work.
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "deployment-controller",
@@ -32,6 +34,9 @@ CONTROLLERS = (
     "job-controller",
     "namespace-controller",
     "node-lifecycle-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
     "pod-garbage-collector-controller",
     "replicaset-controller",
     "resourcequota-controller",
@@ -78,6 +83,11 @@ class KubernetesCluster:
     @property
     def ca(self) -> Path:
         return self.authority.certificate
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port of the API server."""
+        return self.address, int(self.server.rpartition(":")[2])
 
     async def start(self) -> None:
         self.etcd.start()
@@ -201,7 +211,7 @@ class KubernetesCluster:
 
     def _apiserver(self) -> Part:
         serving = self.authority.issue(
-            "kube-apiserver", names=["localhost", "kubernetes"], addresses=["127.0.0.1", self.address]
+            "kube-apiserver", names=["localhost", "kubernetes"], addresses=["127.0.0.1", self.address, API_SERVICE]
         )
         kubelets = self.authority.issue("kube-apiserver-kubelet-client", ["system:masters"])
         flags = {
@@ -210,7 +220,7 @@ class KubernetesCluster:
             "advertise-address": self.address,
             "secure-port": self.server.rpartition(":")[2],
             "endpoint-reconciler-type": "none",
-            "service-cluster-ip-range": "10.96.0.0/16",
+            "service-cluster-ip-range": SERVICES,
             "cert-dir": self.directory / "pki",
             "client-ca-file": self.ca,
             "tls-cert-file": serving.certificate,
