@@ -74,17 +74,22 @@ async def serve_until_signal(
     health: HealthSettings | None = None,
     hard_exit_s: float = 20,
 ) -> None:
-    """The whole life of one process: open the app, run it, stop on SIGTERM or SIGINT; a shutdown that hangs is cut after `hard_exit_s`.
+    """The whole life of one process: open the app, run it, stop on SIGTERM or SIGINT, also while it opens; a shutdown that hangs is cut
+    after `hard_exit_s`.
 
     When the app is ready, one line `ready` is written to `ready_fd` (how `osmo up` knows). `health` is answered from before the app is opened:
     opening waits for its servers, however long that takes.
     """
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    stop, opening = asyncio.Event(), True
+    this = asyncio.current_task()
+    assert this is not None
 
     def ask_to_stop() -> None:
-        stop.set()
         loop.call_later(hard_exit_s, os._exit, 70)
+        if opening and not stop.is_set():
+            this.cancel()
+        stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop)
@@ -95,11 +100,17 @@ async def serve_until_signal(
                 os.write(ready_fd, b"ready\n")
                 os.close(ready_fd)
 
-    async with open_health(health or HealthSettings()) as answers, opened as app:
-        answers.is_ready = app.ready.is_set
-        log.info("starting", extra={"service": app.name})
-        async with _giving_back_memory():
-            await run_app(app, stop, on_ready=tell_ready)
+    try:
+        async with open_health(health or HealthSettings()) as answers, opened as app:
+            opening = False
+            answers.is_ready = app.ready.is_set
+            log.info("starting", extra={"service": app.name})
+            async with _giving_back_memory():
+                await run_app(app, stop, on_ready=tell_ready)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        log.info("stopped before it was open")
 
 
 @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ from osmo_gateway.backends.tokens import BackendTokens
 from osmo_gateway.estate import Estate
 from osmo_gateway.seeding import Seed
 from osmo_gateway.settings import Settings
+from osmo_service.backoff import until_done
 from osmo_service.clock import SystemClock
 from osmo_service.health import HealthSettings
 from osmo_service.lifecycle import App, run
@@ -46,7 +47,9 @@ async def _opened(settings: Settings, seed: Seed | None, issuer: Issuer | None) 
 
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(connect(settings.nats_url, name="gateway", rng=rng))
-        views = await stack.enter_async_context(open_workflow_views(settings.database_url))
+        views = await until_done(
+            lambda: stack.enter_async_context(open_workflow_views(settings.database_url)), what="the database", rng=rng
+        )
         clients = connection.clients if issuer is not None else None
         make_door = door if issuer is not None else None
         opening = open_app(settings, connection, clock, rng, views, seed=seed, make_door=make_door, clients=clients)
