@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from images.cached import cached_runtime
 from images.oci import write_runtime_image, write_service_image
 from tests.cluster import stand_ins
@@ -25,6 +26,8 @@ from tests.cluster.services import cluster_ips
 READY_WITHIN_S = 120.0
 GONE_WITHIN_S = 120.0
 POLL_S = 0.2
+RIGHTS = "clusterroles,clusterrolebindings"
+"""What is made outside of the namespace."""
 STAND_INS = {"nats": stand_ins.nats, "postgres": stand_ins.postgres, "alpine": stand_ins.alpine}
 
 
@@ -115,13 +118,13 @@ class Rollout:
     async def pods(self, selector: str = "") -> list[Json]:
         return await self._list(f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={selector}")
 
-    async def kill(self, name: str) -> None:
-        """Delete the pods of this part; returns when another one is ready in their place."""
-        before = {pod["metadata"]["uid"] for pod in await self.pods(f"app.kubernetes.io/name={name}")}
-        assert before, f"no pod of {name}"
-        await self.kubectl("delete", "pods", "--selector", f"app.kubernetes.io/name={name}")
+    async def kill(self, selector: str) -> None:
+        """Delete these pods; returns when others are ready in their place."""
+        before = {pod["metadata"]["uid"] for pod in await self.pods(selector)}
+        assert before, f"no pod with {selector}"
+        await self.kubectl("delete", "pods", "--selector", selector)
         await self.until_ready()
-        assert before.isdisjoint({pod["metadata"]["uid"] for pod in await self.pods(f"app.kubernetes.io/name={name}")})
+        assert before.isdisjoint({pod["metadata"]["uid"] for pod in await self.pods(selector)})
 
     async def seen(self) -> str:
         """What there is to know about pods that are not well: conditions, states, events, the ends of their logs."""
@@ -144,6 +147,10 @@ class Rollout:
         except RuntimeError as error:
             return str(error)
 
+    async def rights_left(self) -> str:
+        """What the agent's overlay made outside of its namespace."""
+        return await self.cluster.kubectl("get", RIGHTS, "--output=name", "--selector=app.kubernetes.io/name=agent")
+
     async def gone(self, within_s: float = GONE_WITHIN_S) -> None:
         """The namespace with everything in it."""
         async with self.cluster.api() as api:
@@ -162,12 +169,21 @@ class Rollout:
             for pod in await self.pods("osmo.workflow_uuid"):
                 await api.patch(f"{path}/{pod['metadata']['name']}", {"metadata": {"finalizers": None}})
         await self.gone()
+        await self.cluster.kubectl("delete", RIGHTS, "--selector", "app.kubernetes.io/name=agent")
         for name in self._volumes:
             await self.cluster.kubectl("delete", "persistentvolume", name)
 
     async def _list(self, path: str) -> list[Json]:
         async with self.cluster.api() as api:
             return list((await api.get(path))["items"])
+
+
+def overlay_over(name: str, directory: Path, **changes: Any) -> Path:
+    """A folder to apply: k8s/overlays/<name> with these changes, as kustomize calls them."""
+    directory.mkdir()
+    over = os.path.relpath(ROOT / "k8s" / "overlays" / name, directory.resolve())
+    (directory / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [over], **changes}))
+    return directory
 
 
 @asynccontextmanager
