@@ -68,6 +68,10 @@ class Rollout:
         environment["PATH"] = f"{self.cluster.programs}:{environment['PATH']}"
         await run([str(ROOT / "k8s" / "make-secrets.sh"), self.namespace], environment)
 
+    async def create_secret(self, name: str, **values: str) -> None:
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+        await self.kubectl("create", "--filename", "-", stdin=json.dumps(secret).encode())
+
     async def apply(self, folder: Path) -> None:
         await self.kubectl("apply", "--kustomize", str(folder))
 

@@ -15,7 +15,6 @@ from tests.cluster.manifests import ROOT
 from tests.cluster.rollout import Rollout, run
 
 OSMO = str(Path(sysconfig.get_path("scripts")) / "osmo")
-HELLO = ROOT / "examples" / "hello.yaml"
 FORWARDED_WITHIN_S = 60
 COMPLETED_WITHIN_S = 120
 
@@ -35,18 +34,25 @@ class Ada:
     async def login(self, url: str) -> None:
         await self.osmo("login", url, "--method", "dev", "--username", "ada")
 
-    async def register(self, backend: str) -> bytes:
+    async def register(self, backend: str) -> str:
         """The token that the agent comes in with, out of the file that `osmo backend register` writes."""
         await self.osmo("backend", "register", backend)
         text = (self.directory / f"osmo-agent-{backend}.yaml").read_text(encoding="utf-8")
         secret = next(one for one in yaml.safe_load_all(text) if one["kind"] == "Secret")
         token: str = secret["stringData"]["token"]
-        return token.encode()
+        return token
 
-    async def hello(self, rolled: Rollout) -> None:
-        """A workflow from its submission to its last line."""
-        said = await self.osmo("workflow", "submit", str(HELLO))
-        found = re.search(r"\bhello-\d+\b", said)
+    async def keep_data(self, endpoint: str, url: str) -> None:
+        """Data between tasks goes there, with the keys of the Secret `osmo-storage`."""
+        credential = {"endpoint": endpoint, "override_url": url, "secretName": "osmo-storage"}
+        file = self.directory / "workflow.json"
+        file.write_text(json.dumps({"workflow_data": {"credential": credential}}), encoding="utf-8")
+        await self.osmo("config", "update", "WORKFLOW", "--file", str(file), "--description", "a store")
+
+    async def example(self, rolled: Rollout, name: str) -> str:
+        """One of examples/, from its submission until it is COMPLETED; its log."""
+        said = await self.osmo("workflow", "submit", str(ROOT / "examples" / f"{name}.yaml"))
+        found = re.search(rf"\b{name}-\d+\b", said)
         assert found is not None, said
         seen: dict[str, Any] = {}
         try:
@@ -56,7 +62,7 @@ class Ada:
                     assert not seen["status"].startswith("FAILED"), seen
         except TimeoutError:
             raise AssertionError(f"not within {COMPLETED_WITHIN_S} s: {seen}\n{await rolled.seen()}") from None
-        assert "[greet] Hello from Linux" in await self.osmo("workflow", "logs", found[0])
+        return await self.osmo("workflow", "logs", found[0])
 
 
 @asynccontextmanager
