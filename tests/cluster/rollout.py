@@ -130,6 +130,10 @@ class Rollout:
         await self.until_ready()
         assert before.isdisjoint({pod["metadata"]["uid"] for pod in await self.pods(selector)})
 
+    async def events(self, reason: str) -> str:
+        """Kubernetes' events with this reason, one a line."""
+        return await self.kubectl("get", "events", "--output=name", f"--field-selector=reason={reason}")
+
     async def seen(self) -> str:
         """What there is to know about pods that are not well: conditions, states, events, the ends of their logs."""
         told = [await self._told(pod) for pod in await self.pods() if not _is_ready(pod)]

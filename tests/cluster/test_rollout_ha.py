@@ -67,6 +67,8 @@ async def test_the_ha_overlay_gets_ready_and_loses_a_member_of_nats(
             killing = asyncio.create_task(rolled.kill("statefulset.kubernetes.io/pod-name=nats-0"))
             await ada.osmo("backend", "register", "while-a-member-is-away")
             await killing
+            assert await rolled.events("Killing")
+            assert not await rolled.events("FailedPreStopHook")  # it sends its clients to the others before it ends
             assert "while-a-member-is-away" in await ada.osmo("backend", "list")
         await every_stream_has_three_copies(rolled)
         await rolled.delete(ha)
