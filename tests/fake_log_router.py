@@ -43,6 +43,11 @@ class Stored:
     def phases(self) -> list[str]:
         return [report.phase for report in self.reports]
 
+    @property
+    def steps(self) -> list[str]:
+        """In their order. Without CONNECTED: that is said when the connection is there, which a short command does not wait for."""
+        return [phase for phase in self.phases if phase != "CONNECTED"]
+
 
 class FakeLogRouter:
     """`refuse` is the reason with which every control container is sent away; `open_barrier` lets every one of them pass."""

@@ -47,7 +47,7 @@ async def test_a_command_runs_in_any_image(
     assert stored.texts("STDOUT")[0] == f"uid {SOMEBODY}"
     assert stored.texts("STDOUT")[1:] == ["to out", "write refused"]
     assert stored.texts("STDERR") == ["to err"]
-    assert stored.phases[-1] == "EXECUTED"
+    assert stored.steps[-1] == "EXECUTED"
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -119,7 +119,7 @@ async def test_a_user_container_that_dies_before_the_start_fails_the_task(
     assert (await ended(user), await ended(ctrl)) == (137, 23)
     message = {"code": 23, "message": "the user container ended before its command was started"}
     assert json.loads(pod.termination_log.read_text()) == message
-    assert router.of("w-1", "task").phases[-1] == "FAILED"
+    assert router.of("w-1", "task").steps[-1] == "FAILED"
 
 
 async def test_a_command_does_not_outlive_its_ctrl(

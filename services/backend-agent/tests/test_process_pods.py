@@ -158,7 +158,7 @@ async def test_data_goes_from_one_task_to_the_next(tmp_path: Path, isolation: st
         fact = await cluster.run(bash("cat /osmo/data/input/0/sub/answer", "b", inputs=(InputPlan(url, task="a"),)))
         assert fact.phase is PodPhase.SUCCEEDED
         assert cluster.stored("b").texts("STDOUT") == ["42"]
-        assert cluster.stored("a").phases[-2:] == ["UPLOADING", "UPLOADED"]
+        assert cluster.stored("a").steps[-2:] == ["UPLOADING", "UPLOADED"]
         assert [phase for phase in cluster.stored("b").phases if "DOWN" in phase] == ["DOWNLOADING", "DOWNLOADED"]
         downloaded = next(each for each in cluster.stored("b").reports if each.phase == "DOWNLOADED")
         assert (downloaded.bytes, downloaded.files) == (3, 1)
