@@ -138,7 +138,7 @@ class Story:
             for pod in event.pods
             if pod.task == "measure"
         ]
-        assert phases[-1] is PodPhase.SUCCEEDED
+        assert phases[-1] is PodPhase.SUCCEEDED, phases
         assert [phase for phase in dict.fromkeys(phases) if phase is not PodPhase.PENDING][-2:] == [
             PodPhase.RUNNING,
             PodPhase.SUCCEEDED,

@@ -37,6 +37,23 @@ async def test_hello(tmp_path: Path, isolation: str) -> None:
         assert status.isolation == isolation
 
 
+async def test_a_pod_that_is_removed_while_it_is_looked_at_says_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not back at its beginning."""
+
+    def removed_meanwhile(pod: PodDir) -> None:
+        if pod.path.exists():
+            pod.path.rename(tmp_path / "removed")
+
+    async with process_cluster(tmp_path) as cluster:
+        await cluster.run(bash("true"))
+        with monkeypatch.context() as patched:
+            patched.setattr(PodDir, "status", removed_meanwhile)
+            assert await cluster.runtime.list_pods() == []
+        assert cluster.seen()[-1].phase is PodPhase.SUCCEEDED
+
+
 @LEVELS
 @pytest.mark.parametrize(
     ("script", "code"),

@@ -169,7 +169,10 @@ class ProcessRuntime:
             status = pod.status()
         else:
             alive = False
-        return pod_fact(spec, status, alive=alive, started=pod.started(), node=self._node, now=self._clock.now())
+        started = pod.started()
+        if status is None and self._store.find(key) is None:
+            return None  # removed while it was looked at: nothing of it says anything any more
+        return pod_fact(spec, status, alive=alive, started=started, node=self._node, now=self._clock.now())
 
     def _take_care_of(self, keys: Sequence[str]) -> None:
         """Begin what an earlier life of this agent did not come to: starts and removals."""
