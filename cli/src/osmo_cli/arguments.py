@@ -5,6 +5,8 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from osmo_cli.statuses import PRIORITIES
+
 Configure = Callable[["LazyParser"], None]
 
 
@@ -76,3 +78,12 @@ def from_zero(text: str) -> int:
 
 def choices_help(values: Sequence[str]) -> str:
     return "{" + ",".join(values) + "}"
+
+
+def add_filter(parser: argparse._ActionsContainer, *flags: str, **more: Any) -> None:
+    """A filter that takes several values, and that adds to them where it is given again."""
+    parser.add_argument(*flags, nargs="+", action="extend", default=[], **more)
+
+
+def add_priority_filter(parser: argparse._ActionsContainer) -> None:
+    add_filter(parser, "--priority", choices=PRIORITIES, metavar="PRIORITY", help="of these priorities")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from msgspec import Struct
 
 from osmo_gateway.http.answers import Answer, TextAnswer, json_answer, text_answer
@@ -55,9 +56,9 @@ async def everything(request: web.Request, query: Asked, body: Filled) -> TextAn
 
 
 @web.middleware
-async def misshapen(request: web.Request, handler: object) -> web.StreamResponse:
+async def misshapen(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)  # type: ignore[operator, no-any-return]
+        return await handler(request)
     except BadRequest as error:
         return web.Response(status=422, text=str(error))
 

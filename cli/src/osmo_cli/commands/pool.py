@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from osmo_cli.arguments import LazyParser, add_format
+from osmo_cli.arguments import LazyParser, add_filter, add_format
 from osmo_cli.output import say, say_json, table
 from osmo_cli.session import Session
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=LazyParser)
     listing = commands.add_parser("list", help="list pools with the GPUs of their quotas")
-    listing.add_argument("-p", "--pool", nargs="+", action="extend", default=[], help="only these pools")
+    add_filter(listing, "-p", "--pool", help="only these pools")
     listing.add_argument(
         "-m", "--mode", choices=tuple(COLUMNS), default="used", help="show what is used, or what is free (used)"
     )

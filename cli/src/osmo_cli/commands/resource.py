@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from osmo_cli.arguments import LazyParser, add_format
+from osmo_cli.arguments import LazyParser, add_filter, add_format
 from osmo_cli.client import Client
 from osmo_cli.default_pool import default_pool
 from osmo_cli.errors import UserError
@@ -20,10 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=LazyParser)
     listing = commands.add_parser("list", help="list the nodes of pools")
-    listing.add_argument(
-        "-p", "--pool", nargs="+", action="extend", default=[], help="nodes of these pools (your default pool)"
-    )
-    listing.add_argument("--platform", nargs="+", action="extend", default=[], help="nodes of these platforms")
+    add_filter(listing, "-p", "--pool", help="nodes of these pools (your default pool)")
+    add_filter(listing, "--platform", help="nodes of these platforms")
     listing.add_argument("-a", "--all", action="store_true", help="nodes of every pool")
     listing.add_argument(
         "-m", "--mode", choices=("used", "free"), default="used", help="show used/capacity, or what is free (used)"

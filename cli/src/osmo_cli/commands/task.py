@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from osmo_cli.arguments import LazyParser, add_format, from_zero, positive
+from osmo_cli.arguments import LazyParser, add_filter, add_format, add_priority_filter, from_zero, positive
 from osmo_cli.client import Param
 from osmo_cli.dates import local_date
 from osmo_cli.output import local_time, say, say_json, table
 from osmo_cli.session import Session
-from osmo_cli.statuses import LIVE_TASK_STATUSES, PRIORITIES, TASK_STATUSES
+from osmo_cli.statuses import LIVE_TASK_STATUSES, TASK_STATUSES
 
 AMOUNTS = (("Storage [Gi]", "storage"), ("CPU [#]", "cpu"), ("Memory [Gi]", "memory"), ("GPU [#]", "gpu"))
 
@@ -38,25 +38,17 @@ def _filters(listing: argparse.ArgumentParser) -> None:
     )
     listing.add_argument("-w", "--workflow-id", help="tasks of workflows whose id contains this")
     who = listing.add_mutually_exclusive_group()
-    who.add_argument("-u", "--user", nargs="+", action="extend", default=[], help="tasks of these users (yours)")
+    add_filter(who, "-u", "--user", help="tasks of these users (yours)")
     who.add_argument("-a", "--all-users", action="store_true", help="tasks of everybody")
     where = listing.add_mutually_exclusive_group()
-    where.add_argument("-p", "--pool", nargs="+", action="extend", default=[], help="tasks in these pools (all)")
-    where.add_argument("-n", "--node", nargs="+", action="extend", default=[], help="tasks on these nodes")
+    add_filter(where, "-p", "--pool", help="tasks in these pools (all)")
+    add_filter(where, "-n", "--node", help="tasks on these nodes")
     listing.add_argument("--started-after", type=local_date, metavar="YYYY-MM-DD")
     listing.add_argument("--started-before", type=local_date, metavar="YYYY-MM-DD")
     listing.add_argument("-c", "--count", type=positive, default=20, help="how many at most (20)")
     listing.add_argument("-f", "--offset", type=from_zero, default=0, help="how many to pass over (0)")
     listing.add_argument("-o", "--order", choices=("asc", "desc"), default="asc", help="oldest or newest first (asc)")
-    listing.add_argument(
-        "--priority",
-        nargs="+",
-        action="extend",
-        choices=PRIORITIES,
-        default=[],
-        metavar="PRIORITY",
-        help="of these priorities",
-    )
+    add_priority_filter(listing)
 
 
 def run(session: Session) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from osmo_cli.arguments import add_format, positive
+from osmo_cli.arguments import add_filter, add_format, positive
 from osmo_cli.client import Client, Params
 from osmo_cli.output import local_time, say, say_json, table
 from osmo_cli.session import Session
@@ -15,9 +15,7 @@ HEADER = ["Owner", "Name", "Description", "Created Date", "Latest Version"]
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--name", help="whose names hold this text")
     who = parser.add_mutually_exclusive_group()
-    who.add_argument(
-        "-u", "--user", nargs="+", action="extend", default=[], help="of these users (yours, and those that you used)"
-    )
+    add_filter(who, "-u", "--user", help="of these users (yours, and those that you used)")
     who.add_argument("-a", "--all-users", action="store_true", help="of everybody")
     parser.add_argument("-c", "--count", type=positive, default=20, help="how many, the newest (20)")
     parser.add_argument("-o", "--order", choices=("asc", "desc"), default="asc", help="by age (asc)")

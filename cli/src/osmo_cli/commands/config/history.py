@@ -4,7 +4,7 @@ import argparse
 import shutil
 from datetime import UTC, datetime
 
-from osmo_cli.arguments import add_format, from_zero, positive
+from osmo_cli.arguments import add_filter, add_format, from_zero, positive
 from osmo_cli.commands.config.names import REVISION_COLUMNS, config_type, revision_cells
 from osmo_cli.output import say, say_json, table
 from osmo_cli.session import Session
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--order", choices=("asc", "desc"), default="asc", help="oldest or newest first (asc)")
     parser.add_argument("-n", "--name", help="only changes of this object")
     parser.add_argument("-r", "--revision", type=positive, help="only this revision")
-    parser.add_argument("--tags", nargs="+", action="extend", default=[], help="only revisions with one of these tags")
+    add_filter(parser, "--tags", help="only revisions with one of these tags")
     times = parser.add_argument_group("times", "YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS, here")
     times.add_argument("--at-timestamp", type=_moment, help="the newest of each type until then")
     times.add_argument("--created-before", type=_moment, help="only earlier ones")

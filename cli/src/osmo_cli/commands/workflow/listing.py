@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from osmo_cli.arguments import add_format, from_zero, positive
+from osmo_cli.arguments import add_filter, add_format, add_priority_filter, from_zero, positive
 from osmo_cli.client import Client, Param
 from osmo_cli.dates import local_date
 from osmo_cli.output import labels_text, local_time, say, say_json, table
 from osmo_cli.session import Session
-from osmo_cli.statuses import PRIORITIES, WORKFLOW_STATUSES
+from osmo_cli.statuses import WORKFLOW_STATUSES
 
 PAGE = 1000
 HEADER = ("User", "Workflow ID", "Submit Time", "Status", "Priority", "Labels", "Overview")
@@ -21,28 +21,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--order", choices=("asc", "desc"), default="asc", help="newest last or newest first (asc)"
     )
-    parser.add_argument(
+    add_filter(
+        parser,
         "-s",
         "--status",
-        nargs="+",
-        action="extend",
         choices=WORKFLOW_STATUSES,
-        default=[],
         metavar="STATUS",
         help="in these statuses",
     )
     parser.add_argument("--submitted-after", type=local_date, metavar="YYYY-MM-DD")
     parser.add_argument("--submitted-before", type=local_date, metavar="YYYY-MM-DD")
-    parser.add_argument("--tags", nargs="+", action="extend", default=[], help="with any of these tags")
-    parser.add_argument(
-        "--priority",
-        nargs="+",
-        action="extend",
-        choices=PRIORITIES,
-        default=[],
-        metavar="PRIORITY",
-        help="of these priorities",
-    )
+    add_filter(parser, "--tags", help="with any of these tags")
+    add_priority_filter(parser)
     parser.add_argument(
         "--label", action="append", default=[], metavar="SELECTOR", help="key=value, with * and (a|b); may be repeated"
     )
@@ -50,9 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-label", action="append", default=[], metavar="KEY", help="without this label; may be repeated"
     )
     who = parser.add_mutually_exclusive_group()
-    who.add_argument("-u", "--user", nargs="+", action="extend", default=[], help="of these users (yours)")
+    add_filter(who, "-u", "--user", help="of these users (yours)")
     who.add_argument("-a", "--all-users", action="store_true", help="of everybody")
-    parser.add_argument("-p", "--pool", nargs="+", action="extend", default=[], help="in these pools (all)")
+    add_filter(parser, "-p", "--pool", help="in these pools (all)")
     parser.add_argument("-P", "--app", metavar="NAME[:VERSION]", help="submitted from this app")
     add_format(parser)
     parser.set_defaults(run=run)
