@@ -16,7 +16,7 @@ from tests.tcp_proxy import TcpProxy, tcp_proxy
 from osmo_agent.kubernetes.cluster_settings import ClusterSettings
 from osmo_agent.kubernetes.runtime import KubernetesRuntime
 from osmo_agent.kubernetes.sweep import SweepTiming
-from osmo_domain.cluster import PodEvent, PodFact
+from osmo_domain.cluster import PodEvent, PodFact, PodPhase
 from osmo_domain.command import CreateGroup, DeleteGroup
 from osmo_domain.plan import GroupPlan, TaskPlan
 from osmo_domain.pod_making import PodMaking
@@ -226,3 +226,14 @@ async def link_to(cluster: KubernetesCluster, folder: Path) -> AsyncIterator[tup
         path = folder / "linked.kubeconfig"
         path.write_text(cluster.kubeconfig.read_text().replace(cluster.server, f"https://127.0.0.1:{proxy.port}"))
         yield proxy, path
+
+
+def is_phase(*phases: PodPhase) -> Any:
+    return lambda fact: fact.phase in phases
+
+
+async def is_empty(api: Api, namespace: str) -> bool:
+    """Nothing of ours is left, but for what remembers that attempts are over."""
+    left = [name for plural in ("pods", "secrets", "services") for name in await names_in(api, namespace, plural)]
+    maps = await names_in(api, namespace, "configmaps")
+    return not left and all(name.startswith(("osmo-ended-", "osmo-kinds-")) for name in maps)

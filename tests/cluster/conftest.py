@@ -1,9 +1,9 @@
 """The fixtures of this folder. Another folder's conftest.py imports them from tests/cluster/fixtures.py by name."""
 
 import pytest
-from tests.cluster.fixtures import kubernetes, namespace, node
+from tests.cluster.fixtures import home, kubernetes, namespace, node
 
-__all__ = ["kubernetes", "namespace", "node"]
+__all__ = ["home", "kubernetes", "namespace", "node"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

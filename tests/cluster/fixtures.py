@@ -9,6 +9,7 @@ import pytest_asyncio
 from tests.cluster import build
 from tests.cluster.kubernetes import KubernetesCluster, running_kubernetes
 from tests.cluster.node import NoContainers, RealNode, require_containers, running_node
+from tests.kubernetes_runtime import own_namespace
 
 REQUIRED = "OSMO_REQUIRE_CLUSTER"
 
@@ -65,3 +66,10 @@ def heard(config: pytest.Config) -> Iterator[None]:
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
         yield
+
+
+@pytest.fixture
+async def home(kubernetes: KubernetesCluster) -> AsyncIterator[str]:
+    """The same for an agent of this test: none of its finalizers holds the namespace back."""
+    async with own_namespace(kubernetes) as namespace:
+        yield namespace

@@ -2,16 +2,13 @@
 
 import asyncio
 import base64
-import contextlib
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.cluster import kwok
 from tests.cluster.api import Api
 from tests.cluster.kubernetes import KubernetesCluster
 from tests.kubernetes_runtime import (
@@ -19,15 +16,15 @@ from tests.kubernetes_runtime import (
     HASTY,
     UUID,
     Line,
-    Rules,
     create,
     creation,
     delete,
     eventually,
+    is_empty,
+    is_phase,
     link_to,
     names_in,
     one_life,
-    own_namespace,
     task,
     watched,
 )
@@ -35,13 +32,12 @@ from tests.kubernetes_runtime import (
 from osmo_agent.kubernetes.ended import EndedAttempts
 from osmo_agent.kubernetes.rights import needed
 from osmo_agent.kubernetes.runtime import KubernetesRuntime
-from osmo_agent.kubernetes.sweep import SweepTiming
 from osmo_agent.ports import GroupRefusedError
 from osmo_domain.cluster import PodFact, PodPhase
 from osmo_domain.command import DeleteGroup, RestartTasks
 from osmo_domain.errors import Rejected, Transient
 from osmo_domain.ids import group_uuid, pod_name, task_uuid
-from osmo_domain.plan import FilePlan, Resources
+from osmo_domain.plan import FilePlan
 from osmo_domain.pod_making import PlatformPods, PodMaking
 from osmo_domain.workflow.pod_status import judge
 from osmo_domain.workflow.status import TaskStatus
@@ -54,17 +50,6 @@ pytestmark = pytest.mark.xdist_group("cluster")
 POD = pod_name(UUID, "a")
 STAYS = PodMaking(platforms={"": PlatformPods({"metadata": {"annotations": {"test.osmo/stays": "pending"}}})})
 """KWOK leaves these pods alone: the test is their kubelet."""
-
-
-@pytest.fixture
-async def home(kubernetes: KubernetesCluster) -> AsyncIterator[str]:
-    """A namespace of this test alone."""
-    async with own_namespace(kubernetes) as namespace:
-        yield namespace
-
-
-def is_phase(*phases: PodPhase) -> Any:
-    return lambda fact: fact.phase in phases
 
 
 async def set_status(api: Api, namespace: str, name: str = POD, **status: Any) -> None:
@@ -110,13 +95,6 @@ async def test_a_group_has_all_that_it_needs_and_leaves_nothing(kubernetes: Kube
         await delete(runtime, "a", "b")
         await eventually(lambda: is_empty(api, home))
         assert await runtime.list_pods() == []
-
-
-async def is_empty(api: Api, namespace: str) -> bool:
-    """Nothing of ours is left, but for what remembers that attempts are over."""
-    left = [name for plural in ("pods", "secrets", "services") for name in await names_in(api, namespace, plural)]
-    maps = await names_in(api, namespace, "configmaps")
-    return not left and all(name.startswith(("osmo-ended-", "osmo-kinds-")) for name in maps)
 
 
 async def test_groups_may_share_what_their_template_names_alike(kubernetes: KubernetesCluster, home: str) -> None:
@@ -303,114 +281,6 @@ async def test_a_finalizer_is_never_stuck(kubernetes: KubernetesCluster, home: s
         await api.delete(f"/api/v1/namespaces/{home}/pods/{POD}", gracePeriodSeconds=1)
         await api.gone(f"/api/v1/namespaces/{home}/pods/{POD}")
         await eventually(lambda: seen.facts()[-1].phase is PodPhase.GONE)
-
-
-@pytest.mark.timeout(240)
-async def test_pods_of_a_node_that_is_gone_fail(kubernetes: KubernetesCluster, home: str) -> None:
-    (node,) = await kubernetes.add_kwok_nodes(1, prefix="lost")
-    async with one_life(kubernetes, home) as runtime, kubernetes.api() as api, watched(runtime) as seen:
-        await eventually(lambda: has_node(runtime, node))
-        await create(runtime, task(), node=node)
-        await seen.until(is_phase(PodPhase.RUNNING))
-        await api.delete(f"/api/v1/nodes/{node}")
-        await eventually(lambda: has_no_node(runtime, node))
-        await eventually(lambda: judge(seen.facts()[-1]).exit_code == 3001, within_s=150)
-        assert seen.facts()[-1].phase in (PodPhase.FAILED, PodPhase.GONE)
-        await delete(runtime)
-        await eventually(lambda: is_empty(api, home))
-
-
-@pytest.mark.parametrize("asked_first", [False, True], ids=["told when the node is gone", "told before"])
-async def test_a_removal_gives_no_time_to_a_node_that_is_gone(
-    kubernetes: KubernetesCluster, home: str, asked_first: bool
-) -> None:
-    """A cluster gets rid of such pods by itself, but only after 40 to 80 s: a retry would wait for that."""
-    name = f"silent-{home}"
-    deaf = kwok.node(name, 0)
-    deaf["metadata"]["annotations"] = {}
-    patient = SweepTiming(look_s=0.1, again_s=600)
-    async with (
-        kubernetes.api() as api,
-        one_life(kubernetes, home, sweep_timing=patient) as runtime,
-        watched(runtime) as seen,
-    ):
-        await api.create("/api/v1/nodes", deaf)
-        await create(runtime, task(), node=name)
-        await seen.until(is_phase(PodPhase.INITIALIZING))
-        if asked_first:
-            await delete(runtime, force=False)
-            assert await names_in(api, home, "pods") == [POD]
-        await api.delete(f"/api/v1/nodes/{name}")
-        await eventually(lambda: has_no_node(runtime, name))
-        if not asked_first:
-            await delete(runtime, force=False)
-        await eventually(lambda: is_empty(api, home), within_s=20)
-
-
-async def has_node(runtime: KubernetesRuntime, name: str) -> bool:
-    return any(node.name == name for node in await runtime.list_nodes())
-
-
-async def has_no_node(runtime: KubernetesRuntime, name: str) -> bool:
-    return not await has_node(runtime, name)
-
-
-async def test_rules_about_nodes_hold_as_they_are_at_the_moment(kubernetes: KubernetesCluster, home: str) -> None:
-    (node,) = await kubernetes.add_kwok_nodes(1, prefix="ruled", gpus=0)
-    rules = Rules()
-    async with one_life(kubernetes, home, rules=rules) as runtime, kubernetes.api() as api:
-        await eventually(lambda: has_node(runtime, node))
-        condition = {"type": "GpuHealthy", "status": "False", "reason": "Xid", "message": ""}
-        await api.patch(f"/api/v1/nodes/{node}/status", {"status": {"conditions": [condition]}})
-        rules.rules = {"Ready": "True", "Gpu": "True"}
-        await eventually(lambda: is_unavailable(runtime, node))
-        rules.rules = {"Ready": "True", "Gpu": "True|False"}
-        assert not await is_unavailable(runtime, node)
-
-
-async def test_nodes_tell_what_others_use_of_them(kubernetes: KubernetesCluster, home: str, namespace: str) -> None:
-    (node,) = await kubernetes.add_kwok_nodes(1, prefix="shared", gpus=4, cpus=16)
-    async with one_life(kubernetes, home) as runtime, kubernetes.api() as api, watched(runtime) as seen:
-
-        async def used(cpu: float, gpu: int) -> bool:
-            facts = {fact.name: fact for fact in await runtime.list_nodes()}
-            return node in facts and (facts[node].used_cpu, facts[node].used_gpu) == (cpu, gpu)
-
-        await eventually(lambda: used(0, 0))
-        await no_news_of_nodes(runtime)
-        changes = asyncio.create_task(runtime.nodes_changed())
-        amounts = {"cpu": "1500m", "nvidia.com/gpu": "2"}
-        other = {
-            "metadata": {"name": "other"},
-            "spec": {
-                "nodeName": node,
-                "containers": [{"name": "c", "image": "x", "resources": {"requests": amounts, "limits": amounts}}],
-            },
-        }
-        await api.create(f"/api/v1/namespaces/{namespace}/pods", other)
-        await eventually(lambda: used(1.5, 2))
-        await asyncio.wait_for(changes, 5)
-        await create(runtime, task(resources=Resources(cpu=2, gpu=1)), node=node)
-        await seen.until(is_phase(PodPhase.RUNNING))
-        assert await used(1.5, 2)
-        await api.delete(f"/api/v1/namespaces/{namespace}/pods/other", gracePeriodSeconds=0)
-        await eventually(lambda: used(0, 0))
-        await api.patch(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}})
-        await eventually(lambda: is_unavailable(runtime, node))
-        fact = next(each for each in await runtime.list_nodes() if each.name == node)
-        assert (fact.cpu, fact.gpu) == (16, 4)
-        await api.delete(f"/api/v1/nodes/{node}")
-
-
-async def no_news_of_nodes(runtime: KubernetesRuntime) -> None:
-    """Returns when whatever changed was told."""
-    with contextlib.suppress(TimeoutError):
-        while True:
-            await asyncio.wait_for(runtime.nodes_changed(), 0.5)
-
-
-async def is_unavailable(runtime: KubernetesRuntime, name: str) -> bool:
-    return any(node.name == name and not node.available for node in await runtime.list_nodes())
 
 
 async def test_events_about_our_pods_are_lines(kubernetes: KubernetesCluster, home: str) -> None:
